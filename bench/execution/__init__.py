@@ -1,0 +1,1 @@
+"""How runs are carried out: slots and devices, the isolated child process, the worker, the engines."""

@@ -1,0 +1,1 @@
+"""From records to what people read: published numbers, table cells, renderers, figures."""

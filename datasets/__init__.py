@@ -1,0 +1,1 @@
+"""The data sets: one file each (or family), mounted as ``bench.datasets``."""

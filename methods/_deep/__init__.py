@@ -1,0 +1,1 @@
+"""What the deep methods share: networks, the training loop, k-means, device and precision."""

@@ -302,16 +302,17 @@ def encode(values: ArrayLike, n: int, name: str) -> tuple[NDArray[np.int64], NDA
     InvalidInputError
         Wrong shape or length, or missing values (NaN, None).
     """
-    array = np.asarray(values)
+    # Through object, since numpy would turn a missing value among strings into the string "nan".
+    array = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
     if array.shape != (n,):
         raise InvalidInputError(f"{name} has shape {array.shape}; it takes one value for each of the {n} samples")
-    missing = array == np.array(None) if array.dtype == object else np.zeros(n, dtype=bool)
-    if array.dtype.kind == "f":
-        missing = np.isnan(array)
-    if np.any(missing):
-        raise InvalidInputError(f"{name} lacks a value for {int(np.sum(missing))} samples; drop or name them")
     if array.dtype == object:
-        array = array.astype(str)
+        missing = sum(value is None or value != value for value in array)
+        array = array.astype(str) if any(isinstance(value, str) for value in array) else np.asarray(array.tolist())
+    else:
+        missing = int(np.count_nonzero(array != array))
+    if missing:
+        raise InvalidInputError(f"{name} lacks a value for {missing} samples; drop or name them")
     distinct, ids = np.unique(array, return_inverse=True)
     return ids.astype(np.int64), distinct
 

@@ -61,7 +61,7 @@ class UnknownNameError(BenchError, KeyError):
 
     def __init__(self, what: str, given: str, allowed: Iterable[str], hint: str = "") -> None:
         names = sorted(allowed)
-        near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(given.lower().replace("-", "_"), names, n=1, cutoff=0.5)
         guess = f" Did you mean '{near[0]}'?" if near else ""
         self.message = f"unknown {what} '{given}'.{guess} Known: {', '.join(names) or 'none'}."
         if hint:

@@ -6,10 +6,11 @@ answers without importing scikit-learn, torch or any adapter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-__all__ = ["DataFile", "DatasetInfo", "MethodInfo"]
+__all__ = ["REFERENCE_INFO", "DataFile", "DatasetInfo", "MethodInfo"]
 
 Family = Literal["control", "shallow", "deep"]
 Kind = Literal["vector", "image", "counts"]
@@ -49,6 +50,8 @@ class MethodInfo:
         Footnotes for every table that shows the method.
     requires : tuple of str
         Packages the method imports inside ``fit``.
+    quick : dict
+        Parameters with which ``fit`` ends within a second on a hundred samples, for the conformance checks.
     """
 
     name: str
@@ -66,6 +69,7 @@ class MethodInfo:
     published_as: str | None = None
     notes: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+    quick: Mapping[str, Any] = field(default_factory=dict)
 
     def refusal(self, n_groups: int) -> str | None:
         """Why this method cannot run on data with `n_groups` groups, or None if it can."""
@@ -124,6 +128,8 @@ class DatasetInfo:
         The column of the FCMI paper's Table 1 that this data set stands beside.
     notes : tuple of str
         Footnotes for every table that shows the data set.
+    synthetic : bool
+        Drawn from a random generator: left out of ``--datasets all``.
     """
 
     name: str
@@ -140,3 +146,15 @@ class DatasetInfo:
     files: tuple[DataFile, ...] = ()
     published_as: str | None = None
     notes: tuple[str, ...] = ()
+    synthetic: bool = False
+
+
+# The true labels, scored beside the methods: what the metrics say of a perfect match.
+REFERENCE_INFO = MethodInfo(
+    name="truth",
+    title="True labels (reference)",
+    family="control",
+    inputs=("vector", "image"),
+    stochastic=False,
+    notes=("True labels: computed by the harness as a reference; no method has a way to them.",),
+)

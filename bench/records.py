@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import tempfile
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -179,6 +180,10 @@ class RecordStore:
         """Where the record of `key` lies."""
         return self.records / f"{key}.json"
 
+    def log_path(self, key: str) -> Path:
+        """Where the run of `key` leaves what it printed and the traceback it ended with."""
+        return self.folder / "logs" / f"{key}.log"
+
     def write(self, record: Record) -> Path:
         """Write `record` so that a reader, or a crash, sees it whole or not at all.
 
@@ -187,19 +192,27 @@ class RecordStore:
         ResultsError
             If the file cannot be written.
         """
-        target = self.path(record.key)
-        # The temporary file carries no .json ending, so that a crash leaves nothing a reader would pick up.
-        temporary = target.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            with temporary.open("w", encoding="utf-8") as stream:
-                stream.write(record.model_dump_json(indent=None) + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(target)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise ResultsError(f"record {target} cannot be written ({error.strerror})") from None
-        return target
+        text = record.model_dump_json(indent=None) + "\n"
+        return _write_whole(self.path(record.key), lambda stream: stream.write(text.encode()))
+
+    def write_embedding(self, key: str, embedding: NDArray[np.float32]) -> Path:
+        """Keep the embedding of a run for figures, in half precision; it is not part of the record.
+
+        Raises
+        ------
+        ResultsError
+            If the file cannot be written.
+        """
+        folder = self.folder / "embeddings"
+        folder.mkdir(exist_ok=True)
+        return _write_whole(
+            folder / f"{key}.npy", lambda stream: np.save(stream, embedding.astype(np.float16), allow_pickle=False)
+        )
+
+    def embedding(self, key: str) -> NDArray[np.float32] | None:
+        """Return the embedding of the run of `key`, (n, e), or None if none was kept."""
+        path = self.folder / "embeddings" / f"{key}.npy"
+        return np.load(path, allow_pickle=False).astype(np.float32) if path.exists() else None
 
     def read(self, key: str) -> Record | None:
         """Return the record of `key`, or None when there is none; an unreadable file is set aside with a warning."""
@@ -258,9 +271,23 @@ def unpack_labels(text: str) -> NDArray[np.int64]:
 
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values, equal text."""
-    import json
-
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> Path:
+    """Write a file so that a reader, or a crash, sees it whole or not at all."""
+    # The temporary file ends otherwise than any file that readers pick up.
+    temporary = target.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ResultsError(f"{target} cannot be written ({error.strerror or error})") from None
+    return target
 
 
 def _read(path: Path) -> Record | None:

@@ -1,0 +1,75 @@
+"""The application, its common options, and how it writes."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+__all__ = ["Plugins", "ResultsFolder", "app", "console", "print_json", "registry", "show_warnings"]
+
+app = typer.Typer(
+    help="Fair clustering methods, compared.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ResultsFolder = Annotated[
+    Path,
+    typer.Option("--results", envvar="BENCH_RESULTS", help="Folder of records and MLflow database.", metavar="DIR"),
+]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugins", help="Folder with adapters of your own; may be repeated.", metavar="DIR"),
+]
+
+_PIPE_WIDTH = 200
+DEFAULT_RESULTS = Path("results/local")
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Console for people; plain text when it is not a terminal."""
+    target = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not target.is_terminal:
+        # A pipe has no width; 80 columns would fold names.
+        target.width = _PIPE_WIDTH
+    return target
+
+
+def print_json(value: Any) -> None:
+    """Write `value` as JSON for programs."""
+    console().out(json.dumps(value, indent=2, default=str))
+
+
+def registry(plugins: list[Path] | None) -> Any:
+    """The adapters that are there."""
+    from bench.registry import Registry
+
+    return Registry(plugins or ())
+
+
+def show_warnings() -> None:
+    """One plain line for a warning, without the place in our code that raised it."""
+
+    def show(message: Warning | str, *_rest: object, **_more: object) -> None:
+        console(stderr=True).print(f"bench: {message}", markup=False)
+
+    warnings.showwarning = show
+
+
+@app.callback()
+def version_and_warnings(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Fair clustering methods, compared: one command, one set of metrics, one record a run."""
+    show_warnings()
+    if version:
+        from bench import __version__
+
+        console().print(f"bench {__version__}")
+        raise typer.Exit

@@ -1,0 +1,1 @@
+"""``bench table``, ``export``, ``plot``, ``sync``, ``ui``: what came of it."""

@@ -1,0 +1,124 @@
+"""``bench run``: the main job."""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from bench.cli.app import DEFAULT_RESULTS, Plugins, ResultsFolder, app, console, registry
+from bench.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from bench.plan import Plan
+    from bench.records import RecordStore
+    from bench.runner import Listener, Summary
+    from bench.suite import Settings, Suite
+
+__all__ = ["run"]
+
+
+@app.command()
+def run(
+    methods: Annotated[list[str] | None, typer.Option(help="Methods: names with commas, or 'all'.")] = None,
+    datasets: Annotated[list[str] | None, typer.Option(help="Data sets: names with commas, or 'all'.")] = None,
+    suite: Annotated[str | None, typer.Option(help="A suite's name, or a TOML file.", metavar="NAME|FILE")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds, like 0-4 or 0,3,9116.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A parameter: fcmi.epochs=50; may be repeated.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1.")] = "auto",
+    jobs: Annotated[int | None, typer.Option(help="Runs at a time; by default one a core, or one a GPU.")] = None,
+    timeout: Annotated[str | None, typer.Option(help="Longest time of a run: seconds, or like 30m, 2h.")] = None,
+    only: Annotated[
+        Literal["missing", "failed", "timeout", "oom", "all"],
+        typer.Option(help="Which of the requested runs to start; 'missing' are those that have not ended yet."),
+    ] = "missing",
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow store; 'none' for no tracking.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but mistakes.")] = False,
+    results: ResultsFolder = DEFAULT_RESULTS,
+    plugins: Plugins = None,
+) -> None:
+    """Run methods x data sets x seeds; what is done already is not run again."""
+    from bench.execution.slots import local_slots
+    from bench.plan import make_plan
+    from bench.records import RecordStore
+    from bench.store import Store
+    from bench.suite import parse_setting
+
+    chosen = _chosen_suite(suite, methods, datasets, seeds)
+    limit = _seconds(timeout)
+    overrides: Settings = {}
+    for text in settings or []:
+        name, parameter, value = parse_setting(text)
+        overrides.setdefault(name, {})[parameter] = value
+    slots = local_slots(device, jobs)
+    records = RecordStore(results)
+    records.prepare()
+    plan = make_plan(chosen, registry(plugins), Store.default(), overrides)
+    summary = _carry_out(plan, records, slots, only, limit, tracking_uri, quiet, chosen)
+    _conclude(summary, records, quiet)
+
+
+def _chosen_suite(suite: str | None, methods: list[str] | None, datasets: list[str] | None, seeds: str | None) -> Suite:
+    """The suite named, narrowed or replaced by what else is named."""
+    from bench.suite import Grid, Suite, load_suite, parse_seeds
+
+    numbers = None if seeds is None else parse_seeds(seeds)
+    if suite is None:
+        if not methods or not datasets:
+            missing = "--datasets" if methods else "--methods"
+            raise InvalidInputError(
+                f"nothing selected: {missing} is missing; name methods and data sets, or a suite (`bench list suites`)"
+            )
+        return Suite(grid=[Grid(methods=methods, datasets=datasets, seeds=numbers or [0])])
+    loaded = load_suite(suite)
+    changes = {"methods": methods, "datasets": datasets, "seeds": numbers}
+    update = {name: value for name, value in changes.items() if value}
+    return loaded.model_copy(update={"grid": [grid.model_copy(update=update) for grid in loaded.grid]})
+
+
+def _carry_out(
+    plan: Plan,
+    records: RecordStore,
+    slots: list,  # type: ignore[type-arg]
+    only: Literal["missing", "failed", "timeout", "oom", "all"],
+    timeout: float | None,
+    tracking_uri: str | None,
+    quiet: bool,
+    suite: Suite,
+) -> Summary:
+    from bench.cli.view import view_for
+    from bench.runner import run_plan
+    from bench.tracking import resolve_uri
+
+    output = console()
+    for line in plan.left_out:
+        console(stderr=True).print(f"bench: left out {line}", markup=False)
+    uri = resolve_uri(tracking_uri, records.folder)
+    listeners: list[Listener] = []
+    with ExitStack() as stack:
+        view = view_for(output, quiet=quiet)
+        if view is not None:
+            listeners.append(stack.enter_context(view))
+    return run_plan(plan, records, slots, only=only, listeners=listeners, timeout=timeout)
+
+
+def _conclude(summary: Summary, records: RecordStore, quiet: bool) -> None:
+    if not quiet and summary.counts:
+        counts = ", ".join(f"{number} {status}" for status, number in sorted(summary.counts.items()))
+        console().print(f"{counts}; records in {records.records}", markup=False)
+    if summary.interrupted:
+        console(stderr=True).print("bench: interrupted; finished runs are kept, the same command goes on from here")
+        raise typer.Exit(130)
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if not match or float(match[1]) <= 0:
+        raise InvalidInputError(f"--timeout {text} given; it takes seconds, or a time like 30m or 2h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]

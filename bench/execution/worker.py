@@ -1,0 +1,151 @@
+"""The process of one run: builds the method, fits it, sends the labels home.
+
+It opens the samples and the sensitive attribute, never the classes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.adapters import Method
+from bench.errors import UnsupportedInputError
+from bench.execution.job import Finished, Job, Slot
+from bench.labels import checked_labels
+from bench.prepared import Prepared
+from bench.records import Status
+from bench.registry import load_adapter
+
+__all__ = ["work"]
+
+_PR_SET_PDEATHSIG = 1
+
+
+def work(connection: Connection, job: Job, slot: Slot) -> None:
+    """Carry out `job` on `slot` and send what comes of it through `connection`.
+
+    Sends ``("epoch", row, n_epochs)`` for every logged epoch and at last ``("end", Finished)``.
+    """
+    _settle_in(job.log, slot)
+    try:
+        finished = _fit(connection, job, slot)
+    except UnsupportedInputError as error:
+        finished = Finished("not-applicable", str(error), type(error).__name__)
+    except Exception as error:  # noqa: BLE001 -- the boundary: whatever a method raises becomes a record
+        traceback.print_exc()
+        status: Status = "oom" if _is_out_of_memory(error) else "error"
+        finished = Finished(status, _first_line(error), type(error).__name__, peak_rss_mb=_peak_rss())
+    connection.send(("end", finished))
+    connection.close()
+
+
+def _fit(connection: Connection, job: Job, slot: Slot) -> Finished:
+    data = Prepared(job.data)
+    X, groups = data.X(), data.sensitive()
+    method = _build(job, slot, data.k)
+
+    def report(row: Mapping[str, float], n_epochs: int) -> None:
+        connection.send(("epoch", dict(row), n_epochs))
+
+    method.on_epoch = report
+    start = time.perf_counter()
+    method.fit(X, sensitive_features=groups)
+    seconds = time.perf_counter() - start
+    k = int(getattr(method, "n_clusters", data.k))
+    gpu, peak_gpu = _gpu(slot)
+    return Finished(
+        "ok",
+        labels=checked_labels(getattr(method, "labels_", None), n=len(X), k=k),
+        embedding=_embedding(method, len(X)),
+        fit_seconds=seconds,
+        peak_rss_mb=_peak_rss(),
+        peak_gpu_mb=peak_gpu,
+        precision=str(getattr(method, "precision_", "")),
+        gpu=gpu,
+    )
+
+
+def _build(job: Job, slot: Slot, k: int) -> Method:
+    """The method with the parameters of the run, and those of the slot where it has them."""
+    adapter = load_adapter(job.module, job.class_name, job.path)
+    accepted = adapter().get_params(deep=False)
+    given: dict[str, Any] = {"random_state": job.seed, "device": slot.device, "n_jobs": len(slot.cores)}
+    params = {name: value for name, value in given.items() if name in accepted}
+    method: Method = adapter(**{"n_clusters": k, **job.params, **params})
+    return method
+
+
+def _settle_in(log: Path, slot: Slot) -> None:
+    """Leave the terminal's process group, die with the parent, print to a file, use the slot's cores only."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        # The parent may be killed without a chance to clean up; its runs must not go on alone.
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.sched_setaffinity(0, slot.cores)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    _limit_threads(len(slot.cores))
+
+
+def _limit_threads(n: int) -> None:
+    from threadpoolctl import threadpool_limits
+
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(n)
+    threadpool_limits(n)
+    # Loaded already where the fork server has imported it for the runs' sake.
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(n)
+
+
+def _embedding(method: Method, n: int) -> NDArray[np.float32] | None:
+    embedding = getattr(method, "embedding_", None)
+    if embedding is None:
+        return None
+    array = np.asarray(embedding, dtype=np.float32)
+    return array if array.ndim == 2 and len(array) == n else None
+
+
+def _gpu(slot: Slot) -> tuple[str, float | None]:
+    torch = sys.modules.get("torch")
+    if torch is None or not slot.device.startswith("cuda"):
+        return "", None
+    return torch.cuda.get_device_name(slot.device), torch.cuda.max_memory_allocated(slot.device) / 2**20
+
+
+def _peak_rss() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # By name, since the harness does not import torch; its CPU allocator raises a plain RuntimeError.
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "allocate memory" in str(error))
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__

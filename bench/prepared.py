@@ -1,0 +1,152 @@
+"""Data sets as arrays on disk: read once, hashed once, mapped into memory by every run that needs them.
+
+A run's process opens X and the sensitive attribute. The classes lie in a file of their own that only the
+evaluation opens, so a method cannot see them even by mistake.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.adapters import Dataset, FairData
+from bench.fingerprint import source_hash
+from bench.metadata import DatasetInfo
+from bench.records import canonical_json
+from bench.registry import Entry
+from bench.store import Store, cache_folder
+
+__all__ = ["Prepared", "prepare"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set whose arrays lie in `folder`.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``X.npy``, ``sensitive.npy``, ``y.npy`` (where there are classes) and ``facts.json``.
+    """
+
+    folder: Path
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """Sizes, names and content hash."""
+        facts: dict[str, Any] = json.loads((self.folder / "facts.json").read_text(encoding="utf-8"))
+        return facts
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of the arrays, see :meth:`bench.adapters.FairData.content_hash`."""
+        return str(self.facts["content_hash"])
+
+    @property
+    def k(self) -> int:
+        """Number of clusters to ask for."""
+        return int(self.facts["k"])
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups T."""
+        return len(self.facts["group_names"])
+
+    def X(self) -> NDArray[np.float32]:  # noqa: N802
+        """Samples, mapped copy-on-write: a run that writes into them changes nobody's data."""
+        samples: NDArray[np.float32] = np.load(self.folder / "X.npy", mmap_mode="c", allow_pickle=False)
+        return samples
+
+    def sensitive(self) -> NDArray[np.int64]:
+        """Group ids."""
+        groups: NDArray[np.int64] = np.load(self.folder / "sensitive.npy", allow_pickle=False)
+        return groups
+
+    def y(self) -> NDArray[np.int64] | None:
+        """Class ids, for evaluation; None where there is no ground truth."""
+        path = self.folder / "y.npy"
+        return np.load(path, allow_pickle=False) if path.exists() else None
+
+
+def prepare(entry: Entry, params: Mapping[str, Any], store: Store) -> Prepared:
+    """Load a data set, or find it prepared already.
+
+    Parameters
+    ----------
+    entry : Entry
+        The data set's adapter.
+    params : mapping
+        Its parameters.
+    store : Store
+        Where its files are.
+
+    Raises
+    ------
+    MissingDataError
+        If files are missing.
+    InvalidInputError
+        If the data set refuses the parameters or the files' content.
+    """
+    dataset: Dataset = entry.load()(**params)
+    folder = cache_folder() / "prepared" / f"{entry.name}-{_cache_key(entry, dataset, store)[:16]}"
+    if not (folder / "facts.json").exists():
+        folder = _save(dataset.load(store), folder)
+    return Prepared(folder)
+
+
+def _cache_key(entry: Entry, dataset: Dataset, store: Store) -> str:
+    info: DatasetInfo = dataset.info
+    parts = {
+        "params": dataset.get_params(),
+        "source": source_hash(entry.path),
+        "origin": dataset.origin(),
+        "files": {file.path: file.checksum for file in info.files if store.path(file)},
+    }
+    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()
+
+
+def _save(data: FairData, folder: Path) -> Path:
+    """Write the arrays beside `folder` and move them there whole; into a temporary folder if the cache is read-only."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    except OSError:
+        draft = Path(tempfile.mkdtemp(prefix="bench-prepared-"))
+        _write(data, draft)
+        return draft
+    try:
+        _write(data, draft)
+        draft.chmod(0o755)
+        os.replace(draft, folder)  # noqa: PTH105
+    except OSError:
+        # Another process was faster, which is as good.
+        shutil.rmtree(draft, ignore_errors=True)
+        if not (folder / "facts.json").exists():
+            raise
+    return folder
+
+
+def _write(data: FairData, folder: Path) -> None:
+    np.save(folder / "X.npy", data.X, allow_pickle=False)
+    np.save(folder / "sensitive.npy", data.sensitive, allow_pickle=False)
+    if data.y is not None:
+        np.save(folder / "y.npy", data.y, allow_pickle=False)
+    facts = {
+        "content_hash": data.content_hash(),
+        "k": data.k,
+        "shape": list(data.X.shape),
+        "class_names": list(data.class_names),
+        "group_names": list(data.group_names),
+    }
+    (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")

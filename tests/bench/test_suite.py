@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.errors import InvalidInputError, SuiteError, UnknownNameError
+from bench.suite import load_suite, parse_seeds, parse_setting, suite_names
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("0-4", [0, 1, 2, 3, 4]), ("9116", [9116]), ("0,3, 5-6,3", [0, 3, 5, 6]), ([1, 2], [1, 2])]
+)
+def test_seeds(text: str, seeds: list[int]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@given(st.integers(0, 50), st.integers(0, 20))
+def test_a_range_holds_both_ends(first: int, more: int) -> None:
+    assert parse_seeds(f"{first}-{first + more}") == list(range(first, first + more + 1))
+
+
+@pytest.mark.parametrize("text", ["4-0", "a", "", "1;2", "-3", "1.5", "4294967296"])
+def test_other_seeds_are_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="seed"):
+        parse_seeds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("fcmi.epochs=50", 50),
+        ("fcmi.tau = 0.5", 0.5),
+        ("fcmi.final_kmeans=true", True),
+        ("fcmi.settings=paper", "paper"),
+        ("fcmi.x=[1, 2]", [1, 2]),
+        ("fcmi.x=a=b", "a=b"),
+    ],
+)
+def test_setting(text: str, value: object) -> None:
+    assert parse_setting(text)[2] == value
+
+
+@pytest.mark.parametrize("text", ["epochs=50", "fcmi.epochs", "=3"])
+def test_other_settings_are_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"NAME\.PARAMETER=VALUE"):
+        parse_setting(text)
+
+
+def test_every_shipped_suite_loads() -> None:
+    assert "demo" in suite_names()
+    for name in suite_names():
+        assert load_suite(name).grid
+        assert load_suite(name).title
+
+
+def test_unknown_suite_offers_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'demo'"):
+        load_suite("demmo")
+
+
+SUITE = """title = "mine"
+
+[[grid]]
+methods = ["kmeans"]
+datasets = ["blobs"]
+
+[[grid]]
+methods = ["fcmi"]
+datasets = ["blobs"]
+seeds = "0-1"
+set.fcmi.epochs = 3
+"""
+
+
+def _load(tmp_path: Path, text: str) -> object:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    return load_suite(str(path))
+
+
+def test_a_file_is_a_suite(tmp_path: Path) -> None:
+    suite = _load(tmp_path, SUITE)
+    assert suite.name == "mine"
+    assert [grid.seeds for grid in suite.grid] == [[0], [0, 1]]
+    assert suite.grid[1].set == {"fcmi": {"epochs": 3}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('methods = ["fcmi"]', 'methods = ["fcmi"]\nmetods = 3', r"mine.toml, line 9: unknown key 'metods'.*'methods'"),
+        ('title = "mine"', 'titel = "mine"', r"line 1: unknown key 'titel'.*'title'"),
+        ('seeds = "0-1"', 'seeds = "x"', r"line 10: .*seeds 'x' given"),
+        ('methods = ["fcmi"]', "methods = []", r"line 8: grid.1.methods: .*at least 1"),
+        ('title = "mine"', "title = ", r"is not TOML.*line 1"),
+        ("set.fcmi.epochs = 3", "set.fcmi = 3", r"line 11: .*valid dictionary"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_line(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(SuiteError, match=message):
+        _load(tmp_path, SUITE.replace(old, new))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match=r"nowhere\.toml cannot be read"):
+        load_suite(str(tmp_path / "nowhere.toml"))

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bench.cli import main
+
+FAULTY = '''
+import os, signal, sys, time
+import numpy as np
+from bench.adapters import Method
+from bench.metadata import MethodInfo
+
+class Faulty(Method):
+    """Ends in the way it is told to."""
+
+    info = MethodInfo(name="faulty", title="Faulty", inputs=("vector",))
+
+    def __init__(self, n_clusters=8, *, how="well", random_state=None):
+        self.n_clusters = n_clusters
+        self.how = how
+        self.random_state = random_state
+
+    def fit(self, X, *, sensitive_features):
+        X, groups = self.check_input(X, sensitive_features)
+        self.log_epoch(0, 2, loss=1.0)
+        if self.how == "raise":
+            raise RuntimeError("the method's own mistake\\nsecond line")
+        if self.how == "memory":
+            raise MemoryError("no room for 7 TiB")
+        if self.how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.how == "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if self.how == "exit":
+            os._exit(3)
+        if self.how == "hang":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(600)
+        if self.how == "float":
+            self.labels_ = np.zeros(len(X))
+            return self
+        if self.how == "range":
+            self.labels_ = np.full(len(X), self.n_clusters)
+            return self
+        print("a word from fit")
+        self.log_epoch(1, 2, loss=0.5)
+        rng = np.random.default_rng(self.random_state)
+        self.embedding_ = rng.normal(size=(len(X), 2))
+        self.labels_ = rng.integers(self.n_clusters, size=len(X))
+        return self
+'''
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Done]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("BENCH_RESULTS", raising=False)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def plugins(tmp_path: Path) -> Path:
+    """A plug-in folder with a method that fails on demand."""
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    (folder / "faulty.py").write_text(FAULTY)
+    return folder
+
+
+@pytest.fixture
+def write_plugin(tmp_path: Path) -> Callable[[str, str], Path]:
+    def write(name: str, text: str) -> Path:
+        folder = tmp_path / "written"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.py").write_text(textwrap.dedent(text))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    """The command line, in this process."""
+
+    def run(*arguments: object) -> Done:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Done(int(ended.value.code or 0), out, err)
+
+    return run

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Literal, Protocol
@@ -19,10 +19,9 @@ from bench.metrics import evaluate
 from bench.plan import REFERENCE, Plan, PlannedRun
 from bench.records import SETTLED, Record, RecordStore, pack_labels
 
-__all__ = ["ONLY", "Listener", "Only", "Silent", "Summary", "run_plan"]
+__all__ = ["Listener", "OnRecord", "Only", "Selection", "Silent", "Summary", "carry_out", "select_runs"]
 
 Only = Literal["missing", "failed", "timeout", "oom", "all"]
-ONLY: tuple[Only, ...] = ("missing", "failed", "timeout", "oom", "all")
 
 _STATUS_OF: dict[str, str] = {"failed": "error", "timeout": "timeout", "oom": "oom"}
 # Long runs first, so that none is left alone at the end.
@@ -32,8 +31,8 @@ _FAMILY_ORDER = {"deep": 0, "shallow": 1, "control": 2}
 class Listener(Protocol):
     """Who is told how it goes: the live view, the tracker."""
 
-    def planned(self, total: int, skipped: int, slots: Sequence[Slot]) -> None:
-        """`total` runs will start, `skipped` are done already."""
+    def planned(self, selection: Selection, slots: Sequence[Slot]) -> None:
+        """The runs of `selection` will start."""
 
     def started(self, run: PlannedRun, slot: Slot) -> None:
         """`run` begins on `slot`."""
@@ -48,7 +47,7 @@ class Listener(Protocol):
 class Silent:
     """A listener that says nothing."""
 
-    def planned(self, total: int, skipped: int, slots: Sequence[Slot]) -> None:
+    def planned(self, selection: Selection, slots: Sequence[Slot]) -> None:
         """Say nothing."""
 
     def started(self, run: PlannedRun, slot: Slot) -> None:
@@ -61,6 +60,33 @@ class Silent:
         """Say nothing."""
 
 
+class OnRecord(Silent):
+    """A listener that passes every record on, to a tracker for example."""
+
+    def __init__(self, tell: Callable[[Record], None]) -> None:
+        self.tell = tell
+
+    def ended(self, run: PlannedRun, record: Record) -> None:
+        """Pass the record on."""
+        self.tell(record)
+
+
+@dataclass
+class Selection:
+    """Which of the requested runs will start.
+
+    Parameters
+    ----------
+    todo : list of PlannedRun
+        Those that will, in the order in which they should.
+    skipped : Counter
+        The others, by the status of the record they have.
+    """
+
+    todo: list[PlannedRun] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
 @dataclass
 class Summary:
     """What an invocation did.
@@ -69,46 +95,63 @@ class Summary:
     ----------
     counts : Counter
         Runs by status.
-    skipped : Counter
-        Runs that had a settled record already, by status.
     interrupted : bool
         Whether the user stopped it.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
-    skipped: Counter[str] = field(default_factory=Counter)
     interrupted: bool = False
 
 
-def run_plan(
-    plan: Plan,
-    records: RecordStore,
-    slots: Sequence[Slot],
-    *,
-    only: Only = "missing",
-    listeners: Sequence[Listener] = (),
-    timeout: float | None = None,
-) -> Summary:
-    """Run what is not done yet and write one record for each.
+def select_runs(plan: Plan, records: RecordStore, only: Only = "missing") -> Selection:
+    """Choose the runs to start.
 
     Parameters
     ----------
     plan : Plan
         Requested runs.
     records : RecordStore
-        Where records are; its folder must be writable.
+        What has been run.
+    only : {"missing", "failed", "timeout", "oom", "all"}
+        Runs without a settled record, runs that ended so, or all.
+    """
+    selection = Selection()
+    for run in plan.runs:
+        known = records.read(run.key)
+        status = known.status if known else None
+        wanted = only == "all" or status == _STATUS_OF.get(only)
+        if only == "missing":
+            wanted = status not in SETTLED
+        if wanted:
+            selection.todo.append(run)
+        else:
+            selection.skipped[status or "not run"] += 1
+    selection.todo.sort(key=lambda run: _FAMILY_ORDER[run.info.family])
+    return selection
+
+
+def carry_out(
+    selection: Selection,
+    records: RecordStore,
+    slots: Sequence[Slot],
+    *,
+    listeners: Sequence[Listener] = (),
+    timeout: float | None = None,
+) -> Summary:
+    """Run what is selected and write one record for each.
+
+    Parameters
+    ----------
+    selection : Selection
+        What to run.
+    records : RecordStore
+        Where records go; its folder must be writable.
     slots : sequence of Slot
         Where runs go.
-    only : {"missing", "failed", "timeout", "oom", "all"}
-        Which of the requested runs to start: those without a settled record, those that ended so, or all.
     listeners : sequence of Listener
-        Told of everything, in the calling thread but for ``started`` and ``epoch``.
+        Told of everything; of ``started`` and ``epoch`` in the threads of the slots.
     timeout : float, optional
         Seconds a run may take, in place of the suite's.
-
-    Returns
-    -------
-    Summary
 
     Raises
     ------
@@ -116,11 +159,13 @@ def run_plan(
         If a record cannot be written; running processes are ended first.
     """
     summary = Summary()
-    todo = _select(plan, records, only, summary)
     for listener in listeners:
-        listener.planned(len(todo), sum(summary.skipped.values()), slots)
-    with _interruptible() as stop:
-        for run, outcome, slot in _outcomes(todo, records, slots, stop, listeners, timeout):
+        listener.planned(selection, slots)
+    with (
+        _interruptible() as stop,
+        closing(_outcomes(selection.todo, records, slots, stop, listeners, timeout)) as outcomes,
+    ):
+        for run, outcome, slot in outcomes:
             record = _record(run, outcome, slot)
             _keep(record, outcome, records)
             summary.counts[record.status] += 1
@@ -140,21 +185,6 @@ def _keep(record: Record, outcome: Outcome, records: RecordStore) -> None:
         records.write_embedding(record.key, outcome.finished.embedding)
 
 
-def _select(plan: Plan, records: RecordStore, only: Only, summary: Summary) -> list[PlannedRun]:
-    todo = []
-    for run in plan.runs:
-        known = records.read(run.key)
-        status = known.status if known else None
-        wanted = only == "all" or status == _STATUS_OF.get(only)
-        if only == "missing":
-            wanted = status not in SETTLED
-        if wanted:
-            todo.append(run)
-        else:
-            summary.skipped[status or "not run"] += 1
-    return sorted(todo, key=lambda run: _FAMILY_ORDER[run.info.family])
-
-
 def _outcomes(
     todo: Sequence[PlannedRun],
     records: RecordStore,
@@ -162,7 +192,7 @@ def _outcomes(
     stop: threading.Event,
     listeners: Sequence[Listener],
     timeout: float | None,
-) -> Iterator[tuple[PlannedRun, Outcome, Slot | None]]:
+) -> Generator[tuple[PlannedRun, Outcome, Slot | None]]:
     started = [run for run in todo if run.decided is None and run.method is not REFERENCE]
     for run in todo:
         if run.decided is not None or run.method is REFERENCE:
@@ -171,7 +201,7 @@ def _outcomes(
         return
     processes = context(sorted({name for run in started for name in run.info.requires}))
 
-    def carry_out(run: PlannedRun, slot: Slot) -> tuple[Outcome, Slot]:
+    def on_slot(run: PlannedRun, slot: Slot) -> tuple[Outcome, Slot]:
         for listener in listeners:
             listener.started(run, slot)
 
@@ -182,8 +212,9 @@ def _outcomes(
         job = _job(run, records, timeout)
         return run_isolated(job, slot, processes=processes, stop=stop, on_epoch=on_epoch), slot
 
-    for run, (outcome, slot) in run_locally(started, slots, carry_out, stop):
-        yield run, outcome, slot
+    with closing(run_locally(started, slots, on_slot, stop)) as results:
+        for run, (outcome, slot) in results:
+            yield run, outcome, slot
 
 
 def _without_process(run: PlannedRun) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["AEKMeans"]
 
-# (embedding size, None for the number of clusters; batch size; learning rate)
-RECIPES: dict[str, tuple[int | None, int, float]] = {"matched": (None, 512, 1e-3), "original": (10, 256, 1.0)}
+T = TypeVar("T")
+
+# Batch size and learning rate.
+RECIPES = {"matched": (512, 1e-3), "original": (256, 1.0)}
+ORIGINAL_DIM = 10
+# The original recipe's learning rate was set for MNIST's pixels.
+ORIGINAL_ENTRIES = 784
 
 
 class AEKMeans(Method):
@@ -32,7 +37,8 @@ class AEKMeans(Method):
       1e-3, batches of 512. Differences from FCMI then come from its losses and branches alone.
     * ``backbone="original"``: the fully connected D-500-500-2000-10 network of the stacked auto-encoder baselines
       (Xie et al., "Unsupervised Deep Embedding for Clustering Analysis", ICML 2016), linear output, trained end to
-      end with momentum 0.9 at learning rate 1, batches of 256. Layer-wise denoising pretraining, which the 2016
+      end as in a common port of it: momentum 0.9, batches of 256, learning rate 1 for 784 pixels. With D entries it
+      is D / 784 (our choice), the same step on the squared norm. Layer-wise denoising pretraining, which the 2016
       paper starts from, is left out.
 
     The matched network's output is a tanh: values of `X` outside [-1, 1] are out of its reach, and nothing is
@@ -118,7 +124,7 @@ class AEKMeans(Method):
     def fit(self, X: ArrayLike, *, sensitive_features: ArrayLike) -> Self:
         """Train and cluster; the sensitive attribute is not used. See :meth:`Method.fit`."""
         samples, _ = self.check_input(X, sensitive_features)
-        dim, batch_size, learning_rate = self._recipe()
+        dim, batch_size, learning_rate = self._recipe(samples[0].size)
         weights, order, restarts = seeds(self.random_state, 3)
 
         from ._deep.autoencoder import train_autoencoder
@@ -146,12 +152,16 @@ class AEKMeans(Method):
         self.labels_ = model.labels_.astype(np.int64)
         return self
 
-    def _recipe(self) -> tuple[int, int, float]:
+    def _recipe(self, entries: int) -> tuple[int, int, float]:
+        """Embedding size, batch size and learning rate for samples of so many entries."""
         check_choice("backbone", self.backbone, RECIPES)
-        dim, batch_size, learning_rate = RECIPES[self.backbone]
-        dim = self.embedding_dim if self.embedding_dim is not None else dim or self.n_clusters
-        batch_size = self.batch_size if self.batch_size is not None else batch_size
-        learning_rate = self.learning_rate if self.learning_rate is not None else learning_rate
+        original = self.backbone == "original"
+        batch_size, learning_rate = RECIPES[self.backbone]
+        if original:
+            learning_rate *= entries / ORIGINAL_ENTRIES
+        dim = _first(self.embedding_dim, ORIGINAL_DIM if original else self.n_clusters)
+        batch_size = _first(self.batch_size, batch_size)
+        learning_rate = _first(self.learning_rate, learning_rate)
         check_at_least(1, embedding_dim=dim, batch_size=batch_size, epochs=self.epochs, n_init=self.n_init)
         check_positive(learning_rate=learning_rate)
         return dim, batch_size, learning_rate
@@ -171,3 +181,7 @@ class AEKMeans(Method):
         if self.backbone == "original":
             return optim.SGD(network.parameters(), learning_rate, momentum=0.9, fused=True)
         return optim.Adam(network.parameters(), learning_rate, fused=True)
+
+
+def _first(given: T | None, default: T) -> T:
+    return default if given is None else given

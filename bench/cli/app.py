@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from bench.registry import Registry
 
 __all__ = ["Plugins", "ResultsFolder", "app", "console", "print_json", "registry", "show_warnings"]
 
@@ -46,7 +49,7 @@ def print_json(value: Any) -> None:
     console().out(json.dumps(value, indent=2, default=str))
 
 
-def registry(plugins: list[Path] | None) -> Any:
+def registry(plugins: list[Path] | None) -> Registry:
     """The adapters that are there."""
     from bench.registry import Registry
 

@@ -1,4 +1,4 @@
-"""``bench list``, ``info``, ``doctor``, ``status``: what there is."""
+"""``bench list``, ``info``, ``test``, ``doctor``, ``status``: what there is, and whether it is well."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.cli.app import DEFAULT_RESULTS, Plugins, ResultsFolder, app, console,
 if TYPE_CHECKING:
     from bench.registry import Entry
 
-__all__ = ["doctor", "info", "list_", "status"]
+__all__ = ["check_adapter", "doctor", "info", "list_", "status"]
 
 What = Literal["methods", "datasets", "suites", "all"]
 Format = Annotated[Literal["text", "json"], typer.Option("--format", help="For people, or for programs.")]
@@ -49,14 +49,7 @@ def info(
     plugins: Plugins = None,
 ) -> None:
     """Describe a method or a data set: what it is, its parameters, its sizes and ceilings."""
-    from bench.errors import UnknownNameError
-    from bench.registry import normalise
-
-    found = registry(plugins)
-    entry = found.methods.get(normalise(name)) or found.datasets.get(normalise(name))
-    if entry is None:
-        known = [*found.methods, *found.datasets]
-        raise UnknownNameError("method or data set", name, known, "`bench list` describes them.")
+    entry = _entry(name, plugins)
     card = _method_card(entry) if entry.kind == "method" else _dataset_card(entry)
     if output == "json":
         print_json(card)
@@ -102,6 +95,38 @@ def doctor(
         return
     for key, value in report.items():
         _print_field(key, value)
+
+
+@app.command("test")
+def check_adapter(
+    name: Annotated[str, typer.Argument(help="A method or a data set.")],
+    plugins: Plugins = None,
+) -> None:
+    """Check that an adapter does what the harness relies on."""
+    from bench.conformance import check
+
+    findings = list(check(_entry(name, plugins)))
+    out = console()
+    for finding in findings:
+        out.print(f"{'failed' if finding.problem else 'passed'}  {finding.check}", markup=False)
+        if finding.problem:
+            out.print(f"        {finding.problem}", markup=False)
+    failed = sum(bool(finding.problem) for finding in findings)
+    out.print(f"{len(findings) - failed} of {len(findings)} checks passed")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _entry(name: str, plugins: list[Path] | None) -> Entry:
+    from bench.errors import UnknownNameError
+    from bench.registry import normalise
+
+    found = registry(plugins)
+    entry = found.methods.get(normalise(name)) or found.datasets.get(normalise(name))
+    if entry is None:
+        known = [*found.methods, *found.datasets]
+        raise UnknownNameError("method or data set", name, known, "`bench list` describes them.")
+    return entry
 
 
 def _examine(results: Path, tracking_uri: str | None, plugins: list[Path] | None) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from bench.cli.app import DEFAULT_RESULTS, Plugins, ResultsFolder, app, console,
 from bench.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from bench.plan import Plan
     from bench.records import RecordStore
     from bench.runner import Listener, Summary
     from bench.suite import Settings, Suite
+    from bench.tracking import Tracker
 
 __all__ = ["run"]
 
@@ -42,11 +42,14 @@ def run(
     plugins: Plugins = None,
 ) -> None:
     """Run methods x data sets x seeds; what is done already is not run again."""
+    from bench.cli.view import view_for
     from bench.execution.slots import local_slots
     from bench.plan import make_plan
     from bench.records import RecordStore
+    from bench.runner import OnRecord, carry_out, select_runs
     from bench.store import Store
     from bench.suite import parse_setting
+    from bench.tracking import Tracker, resolve_uri
 
     chosen = _chosen_suite(suite, methods, datasets, seeds)
     limit = _seconds(timeout)
@@ -58,7 +61,23 @@ def run(
     records = RecordStore(results)
     records.prepare()
     plan = make_plan(chosen, registry(plugins), Store.default(), overrides)
-    summary = _carry_out(plan, records, slots, only, limit, tracking_uri, quiet, chosen)
+    uri = resolve_uri(tracking_uri, results)
+    for line in plan.left_out:
+        console(stderr=True).print(f"bench: left out {line}", markup=False)
+    selection = select_runs(plan, records, only)
+    with ExitStack() as stack:
+        # An invocation that finds everything done leaves no empty run in MLflow.
+        tracker = stack.enter_context(
+            Tracker(uri if selection.todo else None, results, name=chosen.name or "bench run")
+        )
+        told = _tell(tracker)
+        listeners: list[Listener] = [OnRecord(tracker.log)]
+        if not quiet:
+            listeners.append(stack.enter_context(view_for(console())))
+        summary = carry_out(selection, records, slots, listeners=listeners, timeout=limit)
+        tracker.close("KILLED" if summary.interrupted else "FINISHED")
+    if not told:
+        _tell(tracker)
     _conclude(summary, records, quiet)
 
 
@@ -80,32 +99,6 @@ def _chosen_suite(suite: str | None, methods: list[str] | None, datasets: list[s
     return loaded.model_copy(update={"grid": [grid.model_copy(update=update) for grid in loaded.grid]})
 
 
-def _carry_out(
-    plan: Plan,
-    records: RecordStore,
-    slots: list,  # type: ignore[type-arg]
-    only: Literal["missing", "failed", "timeout", "oom", "all"],
-    timeout: float | None,
-    tracking_uri: str | None,
-    quiet: bool,
-    suite: Suite,
-) -> Summary:
-    from bench.cli.view import view_for
-    from bench.runner import run_plan
-    from bench.tracking import resolve_uri
-
-    output = console()
-    for line in plan.left_out:
-        console(stderr=True).print(f"bench: left out {line}", markup=False)
-    uri = resolve_uri(tracking_uri, records.folder)
-    listeners: list[Listener] = []
-    with ExitStack() as stack:
-        view = view_for(output, quiet=quiet)
-        if view is not None:
-            listeners.append(stack.enter_context(view))
-    return run_plan(plan, records, slots, only=only, listeners=listeners, timeout=timeout)
-
-
 def _conclude(summary: Summary, records: RecordStore, quiet: bool) -> None:
     if not quiet and summary.counts:
         counts = ", ".join(f"{number} {status}" for status, number in sorted(summary.counts.items()))
@@ -113,6 +106,13 @@ def _conclude(summary: Summary, records: RecordStore, quiet: bool) -> None:
     if summary.interrupted:
         console(stderr=True).print("bench: interrupted; finished runs are kept, the same command goes on from here")
         raise typer.Exit(130)
+
+
+def _tell(tracker: Tracker) -> bool:
+    """Say once what is wrong with MLflow, if anything is."""
+    if tracker.problem:
+        console(stderr=True).print(f"bench: {tracker.problem}", markup=False)
+    return tracker.problem is not None
 
 
 def _seconds(text: str | None) -> float | None:

@@ -14,10 +14,18 @@ from rich.table import Table
 from bench.execution.job import Slot
 from bench.plan import PlannedRun
 from bench.records import Record
+from bench.runner import Selection
 
 __all__ = ["LiveView", "PlainView", "view_for"]
 
 _REFRESH_PER_SECOND = 4
+
+# How to ask for runs again that did not end well.
+_AGAIN = {
+    "error": " (--only failed tries them again)",
+    "timeout": " (--only timeout tries them again)",
+    "oom": " (--only oom tries them again)",
+}
 
 
 class PlainView:
@@ -34,16 +42,17 @@ class PlainView:
         self.total = 0
         self.done = 0
 
-    def planned(self, total: int, skipped: int, slots: Sequence[Slot]) -> None:
-        """Say how much there is to do."""
-        self.total = total
-        if skipped:
-            self.console.print(f"{skipped} runs are done already and are not run again (--only all runs them again)")
-        if total:
+    def planned(self, selection: Selection, slots: Sequence[Slot]) -> None:
+        """Say how much there is to do, and what is left alone."""
+        self.total = len(selection.todo)
+        for status, number in sorted(selection.skipped.items()):
+            again = _AGAIN.get(status, "")
+            self.console.print(f"{number} requested runs have a record already: {status}{again}", markup=False)
+        if self.total:
             devices = ", ".join(sorted({slot.device for slot in slots}))
-            self.console.print(f"{total} runs on {len(slots)} slots ({devices})", markup=False)
+            self.console.print(f"{self.total} runs on {len(slots)} slots ({devices})", markup=False)
         else:
-            self.console.print("nothing to do: every requested run has its record")
+            self.console.print("nothing to do")
 
     def started(self, run: PlannedRun, slot: Slot) -> None:
         """Say nothing: the line comes when the run ends."""
@@ -127,10 +136,8 @@ class LiveView(PlainView):
         self.live.stop()
 
 
-def view_for(console: Console, *, quiet: bool = False) -> PlainView | None:
-    """The view that suits the console; None for silence."""
-    if quiet:
-        return None
+def view_for(console: Console) -> PlainView:
+    """The view that suits the console."""
     return LiveView(console) if console.is_terminal else PlainView(console)
 
 

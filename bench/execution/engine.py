@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
 from bench.execution.job import Slot
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 def run_locally(
     tasks: Sequence[Task], slots: Sequence[Slot], run: Callable[[Task, Slot], Result], stop: threading.Event
-) -> Iterator[tuple[Task, Result]]:
+) -> Generator[tuple[Task, Result]]:
     """Run every task on a free slot; yield results as they come.
 
     Parameters
@@ -55,7 +55,10 @@ def run_locally(
     )
     results: Iterator[tuple[Task, Result]] = parallel(delayed(on_free_slot)(task) for task in tasks)
     try:
-        yield from results
+        for done in results:  # noqa: UP028 -- the listener's leaving must reach us, not joblib
+            yield done
     except BaseException:
         stop.set()
+        for _unheard in results:
+            pass
         raise

@@ -5,11 +5,12 @@ It opens the samples and the sensitive attribute, never the classes.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
+import select
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -30,8 +31,6 @@ from bench.registry import load_adapter
 
 __all__ = ["work"]
 
-_PR_SET_PDEATHSIG = 1
-
 
 def work(connection: Connection, job: Job, slot: Slot) -> None:
     """Carry out `job` on `slot` and send what comes of it through `connection`.
@@ -39,6 +38,7 @@ def work(connection: Connection, job: Job, slot: Slot) -> None:
     Sends ``("epoch", row, n_epochs)`` for every logged epoch and at last ``("end", Finished)``.
     """
     _settle_in(job.log, slot)
+    threading.Thread(target=_end_with_parent, args=(connection.fileno(),), daemon=True).start()
     try:
         finished = _fit(connection, job, slot)
     except UnsupportedInputError as error:
@@ -48,7 +48,6 @@ def work(connection: Connection, job: Job, slot: Slot) -> None:
         status: Status = "oom" if _is_out_of_memory(error) else "error"
         finished = Finished(status, _first_line(error), type(error).__name__, peak_rss_mb=_peak_rss())
     connection.send(("end", finished))
-    connection.close()
 
 
 def _fit(connection: Connection, job: Job, slot: Slot) -> Finished:
@@ -88,12 +87,10 @@ def _build(job: Job, slot: Slot, k: int) -> Method:
 
 
 def _settle_in(log: Path, slot: Slot) -> None:
-    """Leave the terminal's process group, die with the parent, print to a file, use the slot's cores only."""
+    """Leave the terminal's process group, print to a file, use the slot's cores only."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
-        # The parent may be killed without a chance to clean up; its runs must not go on alone.
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         os.sched_setaffinity(0, slot.cores)
     log.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
@@ -103,6 +100,18 @@ def _settle_in(log: Path, slot: Slot) -> None:
     sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
     _limit_threads(len(slot.cores))
+
+
+def _end_with_parent(descriptor: int) -> None:
+    """Wait until nobody reads what this process sends, then end it and all it started.
+
+    The parent may be killed without a chance to clean up. Its death is no signal for this process, whose own
+    parent is the fork server, which in turn lives as long as its children do.
+    """
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    poll.poll()
+    os.killpg(0, signal.SIGKILL)
 
 
 def _limit_threads(n: int) -> None:

@@ -20,7 +20,10 @@ from bench.metrics.fairness import (
 )
 from bench.metrics.quality import accuracy_of, ari_of, nmi_of
 
-__all__ = ["METRICS", "Metric", "ceilings", "empty_clusters", "evaluate", "f_measure"]
+__all__ = ["METRICS", "Direction", "Metric", "ceilings", "empty_clusters", "evaluate", "f_measure"]
+
+
+Direction = Literal["higher", "lower"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Metric:
 
     title: str
     range: tuple[float, float]
-    direction: Literal["higher", "lower"] | None = "higher"
+    direction: Direction | None = "higher"
     unit: Literal["percent", "count"] = "percent"
     paper: bool = False
 
@@ -59,7 +62,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "ari": Metric("ARI", (-0.5, 1.0)),
         # High for every clustering of even sizes, fair or not, so that no value of it is best.
         "entropy": Metric("Entropy", (0.0, 1.0), direction=None),
-        "empty_clusters": Metric("Empty", (0.0, math.inf), direction=None, unit="count"),
+        "empty_clusters": Metric("Empty", (0.0, math.inf), direction="lower", unit="count"),
     }
 )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.errors import UnknownNameError
-from bench.metrics import METRICS
+from bench.metrics.evaluation import METRICS, Direction
 
 __all__ = ["PAPER_METRICS", "MetricHeader", "printed", "select_headers"]
 
@@ -35,7 +35,7 @@ class MetricHeader:
     key: str
     title: str
     latex: str = ""
-    direction: Literal["higher", "lower"] | None = None
+    direction: Direction | None = None
     unit: Literal["percent", "count"] = "percent"
 
     @property

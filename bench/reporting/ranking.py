@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
-from bench.reporting.headers import Direction, printed
+from bench.metrics.evaluation import Direction
+from bench.reporting.headers import printed
 
 __all__ = ["ranks"]
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import bench.tracking
+import bench.tracking.mirror
 from bench.errors import ResultsError
 from bench.records import Record, RecordStore, RunSpec, pack_labels
 from bench.tracking import (
@@ -33,8 +33,8 @@ from bench.tracking import (
     serve_command,
     sync,
 )
-from bench.tracking_fields import write_artifacts
-from bench.tracking_uri import connect
+from bench.tracking.fields import write_artifacts
+from bench.tracking.location import connect
 
 
 def make_record(key: str = "a" * 64, *, method_params: dict[str, Any] | None = None, **fields: Any) -> Record:
@@ -337,7 +337,7 @@ def test_server_that_is_down_stops_nothing(
     attempts: list[str] = []
     with Tracker(uri, tmp_path, name="test") as tracker:
         problem = tracker.problem
-        monkeypatch.setattr(bench.tracking, "connect", attempts.append)
+        monkeypatch.setattr(bench.tracking.mirror, "connect", attempts.append)
         tracker.log(make_record())
     assert tracker.problem == problem
     assert problem == (
@@ -377,7 +377,7 @@ def test_failure_in_the_middle_is_told_once_and_ends_the_mirror(results: Path, m
     with Tracker(uri, results, name="test") as tracker:
         tracker.log(make_record("1" * 64))
         with monkeypatch.context() as patch:
-            patch.setattr(bench.tracking, "write_artifacts", full_disk)
+            patch.setattr(bench.tracking.mirror, "write_artifacts", full_disk)
             tracker.log(make_record("2" * 64))
         first = tracker.problem
         tracker.log(make_record("3" * 64))
@@ -398,8 +398,8 @@ def test_first_problem_is_the_one_that_is_told(results: Path, monkeypatch: pytes
         return failing
 
     with Tracker(default_uri(results), results, name="test") as tracker:
-        monkeypatch.setattr(bench.tracking._Session, "add", fail("first fault"))
-        monkeypatch.setattr(bench.tracking._Session, "end", fail("second fault"))
+        monkeypatch.setattr(bench.tracking.mirror._Session, "add", fail("first fault"))
+        monkeypatch.setattr(bench.tracking.mirror._Session, "end", fail("second fault"))
         tracker.log(make_record())
     assert tracker.problem is not None
     assert "first fault" in tracker.problem
@@ -409,7 +409,7 @@ def test_a_defect_of_ours_is_not_taken_for_a_failure_of_mlflow(results: Path, mo
     def defect(record: Record, folder: Path) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(bench.tracking, "write_artifacts", defect)
+    monkeypatch.setattr(bench.tracking.mirror, "write_artifacts", defect)
     tracker = Tracker(default_uri(results), results, name="test").open()
     with pytest.raises(ZeroDivisionError):
         tracker.log(make_record())
@@ -419,7 +419,7 @@ def test_a_defect_of_ours_is_not_taken_for_a_failure_of_mlflow(results: Path, mo
 
 
 def test_sync_adds_what_is_missing_once(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench.tracking, "_RUNS_A_PAGE", 2)
+    monkeypatch.setattr(bench.tracking.mirror, "_RUNS_A_PAGE", 2)
     uri = default_uri(results)
     records = [make_record(f"{i:064}") for i in range(5)]
     with Tracker(uri, results, name="test") as tracker:
@@ -457,7 +457,7 @@ def test_sync_replaces_a_half_written_run(results: Path, monkeypatch: pytest.Mon
     uri = default_uri(results)
     tracker = Tracker(uri, results, name="test").open()
     with monkeypatch.context() as patch:
-        patch.setattr(bench.tracking, "write_artifacts", interrupted)
+        patch.setattr(bench.tracking.mirror, "write_artifacts", interrupted)
         with pytest.raises(KeyboardInterrupt):
             tracker.log(make_record())
     tracker.close("KILLED")
@@ -498,7 +498,7 @@ def test_sync_that_fails_in_the_middle_keeps_what_it_did(results: Path, monkeypa
 
     uri, records = default_uri(results), [make_record("1" * 64), make_record("2" * 64)]
     with monkeypatch.context() as patch:
-        patch.setattr(bench.tracking, "write_artifacts", full_disk)
+        patch.setattr(bench.tracking.mirror, "write_artifacts", full_disk)
         with pytest.raises(ResultsError, match=r"No space left on device\); 1 of 2 records are mirrored"):
             sync(records, uri, results)
     assert [run.info.status for run in parents_of(uri)] == ["FAILED"]
@@ -573,7 +573,7 @@ def test_server_killed_in_the_middle(
     assert reachable(server.uri) is None
     problems = []
     with monkeypatch.context() as patch, Tracker(server.uri, elsewhere, name="bench run") as tracker:
-        patch.setattr(bench.tracking, "write_artifacts", write_and_kill)
+        patch.setattr(bench.tracking.mirror, "write_artifacts", write_and_kill)
         for record in records:
             tracker.log(record)
             problems.append(tracker.problem)

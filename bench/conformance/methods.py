@@ -1,8 +1,4 @@
-"""What every adapter must do: the same checks for ours and a stranger's.
-
-Each check is a function that raises :class:`ConformanceError` with one sentence: what is wrong, where to look.
-``bench test NAME`` runs them, and so do our own tests over everything that is registered.
-"""
+"""What every method must do."""
 
 from __future__ import annotations
 
@@ -10,112 +6,27 @@ import contextlib
 import inspect
 import io
 import random
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
-from bench.adapters import Dataset, FairData, Method
-from bench.errors import BenchError, InvalidInputError, MissingDataError, UnsupportedInputError
+from bench.adapters import FairData, Method
+from bench.conformance.shared import (
+    ConformanceError,
+    metadata_is_literal,
+    parameters_round_trip,
+    torch_stays_out,
+    toy_data,
+)
+from bench.errors import BenchError, InvalidInputError, UnsupportedInputError
 from bench.labels import checked_labels
-from bench.metadata import DatasetInfo, MethodInfo
+from bench.metadata import MethodInfo
 from bench.registry import Entry
-from bench.store import Store
 
-__all__ = ["DATASET_CHECKS", "METHOD_CHECKS", "ConformanceError", "Finding", "check", "toy_data"]
-
-
-class ConformanceError(BenchError):
-    """What an adapter does otherwise than the harness relies on."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Result of one check: passed if `problem` is empty."""
-
-    check: str
-    problem: str = ""
-
-
-def check(entry: Entry) -> Iterator[Finding]:
-    """Run every check that fits the adapter.
-
-    Parameters
-    ----------
-    entry : Entry
-        A method or a data set.
-
-    Yields
-    ------
-    Finding
-        One for each check.
-    """
-    checks = METHOD_CHECKS if entry.kind == "method" else DATASET_CHECKS
-    for test in checks:
-        name = (test.__doc__ or test.__name__).splitlines()[0].rstrip(".")
-        try:
-            test(entry)
-        except ConformanceError as error:
-            yield Finding(name, str(error))
-        else:
-            yield Finding(name)
-
-
-def toy_data(n_groups: int = 2, *, image: bool = False, seed: int = 0) -> FairData:
-    """Three blobs of 40 samples in [-1, 1], each with samples of every group: 4 x 4 features, or images of 8 x 8."""
-    rng = np.random.default_rng(seed)
-    classes = np.repeat(np.arange(3), 40)
-    groups = np.tile(np.arange(n_groups), -(-120 // n_groups))[:120]
-    size = 64 if image else 16
-    centres = rng.normal(size=(3, size))
-    shifts = rng.normal(scale=0.3, size=(n_groups, size))
-    X = np.tanh(0.5 * (centres[classes] + shifts[groups] + rng.normal(scale=0.3, size=(120, size))))
-    return FairData.from_arrays(X.reshape(120, 1, 8, 8) if image else X, classes, groups)
-
-
-def metadata_is_literal(entry: Entry) -> None:
-    """Metadata are literals in the class body."""
-    if entry.info is None or entry.problem:
-        raise ConformanceError(entry.problem or "info is missing; set it to MethodInfo(...) or DatasetInfo(...)")
-    if entry.load().info != entry.info:
-        raise ConformanceError("info differs between source and class; write it as one literal in the class body")
-    if not entry.info.name.replace("_", "").isalnum() or entry.info.name != entry.info.name.lower():
-        raise ConformanceError(f"info.name is '{entry.info.name}'; use lower case, digits and underscores")
-
-
-def torch_stays_out(entry: Entry) -> None:
-    """Importing the adapter does not import torch."""
-    code = (
-        "import sys; from pathlib import Path; from bench.registry import load_adapter;"
-        f"load_adapter({entry.module!r}, {entry.class_name!r}, Path({str(entry.path)!r}));"
-        "sys.exit(3 if 'torch' in sys.modules else 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    if done.returncode == 3:
-        raise ConformanceError("importing the file imports torch; import it inside fit")
-    if done.returncode:
-        raise ConformanceError(f"importing the file fails: {done.stderr.strip().splitlines()[-1]}")
-
-
-def parameters_round_trip(entry: Entry) -> None:
-    """Parameters are stored as given: clone, get_params and set_params agree."""
-    adapter = entry.load()()
-    before = adapter.get_params(deep=False)
-    for name, value in before.items():
-        if getattr(adapter, name) is not value:
-            raise ConformanceError(f"__init__ changes {name}; store parameters as given and read them in fit")
-    if clone(adapter).get_params(deep=False) != before:
-        raise ConformanceError("clone() gives other parameters; store all parameters as given in __init__")
-    if adapter.set_params(**before).get_params(deep=False) != before:
-        raise ConformanceError("set_params(**get_params()) changes the parameters")
-    extra = set(vars(adapter)) - set(before)
-    if extra:
-        raise ConformanceError(f"__init__ sets {', '.join(sorted(extra))}, which is no parameter; set it in fit")
+__all__ = ["METHOD_CHECKS"]
 
 
 def signature_takes_no_labels(entry: Entry) -> None:
@@ -234,44 +145,6 @@ def history_counts_epochs(entry: Entry) -> None:
             raise ConformanceError(f"history_ has no finite {', '.join(bad)} in epoch {row['epoch']:g}")
 
 
-def data_are_as_declared(entry: Entry) -> None:
-    """Shapes, dtypes, ids and sizes are as FairData and info say."""
-    info, data = _dataset_info(entry), _loaded(entry)
-    if data is None:
-        return
-    found = {"n": data.n, "k": data.k, "n_groups": data.n_groups}
-    for name, value in found.items():
-        declared = getattr(info, name)
-        if declared is not None and declared != value:
-            raise ConformanceError(f"info says {name}={declared}, the data have {value}")
-    if (data.X.ndim == 4) != (info.kind == "image"):
-        raise ConformanceError(f"info says kind='{info.kind}', X has shape {data.X.shape}")
-    for name, ids, names in (("y", data.y, data.class_names), ("sensitive", data.sensitive, data.group_names)):
-        if ids is not None and not np.array_equal(np.unique(ids), np.arange(len(names))):
-            raise ConformanceError(f"{name} does not use every id of 0 .. {len(names) - 1}; use FairData.from_arrays")
-
-
-def loading_repeats(entry: Entry) -> None:
-    """Loading twice gives the same content, whatever the global random state."""
-    first = _loaded(entry)
-    if first is not None:
-        again = _loaded(entry)
-        if again is None or again.content_hash() != first.content_hash():
-            raise ConformanceError("two loads differ; draw what is random from a seed that is a parameter")
-
-
-def missing_files_are_named(entry: Entry) -> None:
-    """Without its files, the data set says what is missing."""
-    if not _dataset_info(entry).files:
-        return
-    dataset: Dataset = entry.load()()
-    try:
-        dataset.load(Store(()))
-    except MissingDataError:
-        return
-    raise ConformanceError("load() without its files raises no MissingDataError; get files through store.path")
-
-
 METHOD_CHECKS: tuple[Callable[[Entry], None], ...] = (
     metadata_is_literal,
     torch_stays_out,
@@ -288,25 +161,10 @@ METHOD_CHECKS: tuple[Callable[[Entry], None], ...] = (
     history_counts_epochs,
 )
 
-DATASET_CHECKS: tuple[Callable[[Entry], None], ...] = (
-    metadata_is_literal,
-    torch_stays_out,
-    parameters_round_trip,
-    data_are_as_declared,
-    loading_repeats,
-    missing_files_are_named,
-)
-
 
 def _info(entry: Entry) -> MethodInfo:
     if not isinstance(entry.info, MethodInfo):
         raise ConformanceError("info is no MethodInfo")
-    return entry.info
-
-
-def _dataset_info(entry: Entry) -> DatasetInfo:
-    if not isinstance(entry.info, DatasetInfo):
-        raise ConformanceError("info is no DatasetInfo")
     return entry.info
 
 
@@ -355,12 +213,3 @@ def _random_states() -> dict[str, object]:
     if torch is not None:
         states["torch"] = torch.random.get_rng_state().tolist()
     return states
-
-
-def _loaded(entry: Entry) -> FairData | None:
-    """The data, or None where the files are not on this machine."""
-    dataset: Dataset = entry.load()()
-    try:
-        return dataset.load(Store.default())
-    except MissingDataError:
-        return None

@@ -1,9 +1,4 @@
-"""The records, mirrored into MLflow: a parent run for every invocation, a child run for every record.
-
-The records are the truth and MLflow is a view of them, so a tracker never stops a run: the first failure is kept
-as :attr:`Tracker.problem`, and :func:`sync` brings in later what is missing. MLflow is imported only where it is
-used, because that takes a second.
-"""
+"""The tracker of one invocation, and the mirroring of a whole results folder."""
 
 from __future__ import annotations
 
@@ -19,7 +14,7 @@ from typing import Any, Literal, Self
 
 from bench.errors import ResultsError
 from bench.records import Record
-from bench.tracking_fields import (
+from bench.tracking.fields import (
     RunStatus,
     metrics,
     milliseconds,
@@ -29,31 +24,9 @@ from bench.tracking_fields import (
     tags,
     write_artifacts,
 )
-from bench.tracking_uri import (
-    artifact_root,
-    connect,
-    default_uri,
-    failures,
-    is_database,
-    masked_uri,
-    reachable,
-    reason,
-    resolve_uri,
-    serve_command,
-)
+from bench.tracking.location import artifact_root, connect, failures, is_database, masked_uri, reason
 
-__all__ = [
-    "EXPERIMENT",
-    "RunStatus",
-    "SyncResult",
-    "Tracker",
-    "default_uri",
-    "masked_uri",
-    "reachable",
-    "resolve_uri",
-    "serve_command",
-    "sync",
-]
+__all__ = ["EXPERIMENT", "SyncResult", "Tracker", "sync"]
 
 EXPERIMENT = "fair-clustering-bench"
 
@@ -124,7 +97,7 @@ class Tracker:
         """Mirror `record` as a child run; safe to call from several threads."""
         session = self._session
         if session is not None:
-            self._attempt(lambda: session.add(record))
+            self._attempt(lambda: session.supersede(record))
 
     def close(self, status: RunStatus = "FINISHED") -> None:
         """End the parent run; tried after a failure too, for a server that has come back."""
@@ -245,12 +218,19 @@ class _Session:
         for some_numbers, some_settings in batches:
             self.client.log_batch(run_id, metrics=some_numbers, params=some_settings)
 
-    def present(self) -> dict[str, list[tuple[str, str]]]:
-        """Run ids with their :data:`COMPLETE` tags (empty if half written) by record key."""
+    def supersede(self, record: Record) -> None:
+        """Write `record` in place of what an earlier invocation wrote under its key."""
+        self.replace(record, self.present(record.key).get(record.key, []))
+
+    def present(self, key: str | None = None) -> dict[str, list[tuple[str, str]]]:
+        """Run ids with their :data:`COMPLETE` tags (empty if half written) by record key, of all or of one."""
         found: dict[str, list[tuple[str, str]]] = {}
+        wanted = f"tags.`bench.key` = '{key}'" if key else ""
         token = None
         while True:
-            page = self.client.search_runs([self.experiment], max_results=_RUNS_A_PAGE, page_token=token)
+            page = self.client.search_runs(
+                [self.experiment], filter_string=wanted, max_results=_RUNS_A_PAGE, page_token=token
+            )
             for run in page:
                 key = run.data.tags.get("bench.key")
                 if key is not None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import InvalidInputError
-from bench.tracking_uri import connect, default_uri, masked_uri, reachable, resolve_uri, serve_command
+from bench.tracking.location import connect, default_uri, masked_uri, reachable, resolve_uri, serve_command
 
 
 @pytest.fixture(autouse=True)

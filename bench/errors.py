@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "ADAPTER_FAULTS",
     "BenchError",
     "InvalidInputError",
     "MissingDataError",
@@ -18,6 +19,25 @@ __all__ = [
     "UnknownNameError",
     "UnsupportedInputError",
 ]
+
+
+# What an adapter, which may be anybody's, can raise where its failure is reported instead of ending the program.
+ADAPTER_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BufferError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    NameError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 
 
 class BenchError(Exception):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.discovery import Found, read_adapters
-from bench.errors import BenchError, InvalidInputError, UnknownNameError
+from bench.errors import ADAPTER_FAULTS, BenchError, InvalidInputError, UnknownNameError
 from bench.metadata import DatasetInfo, MethodInfo
 
 if TYPE_CHECKING:
@@ -24,21 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "Registry", "get_dataset", "get_method", "load_adapter", "load_dataset", "normalise"]
 
 AdapterKind = Literal["method", "dataset"]
-
-# What a stranger's module may raise while it is imported; an adapter that does is listed with the reason.
-_IMPORT_FAULTS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    NameError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True)
@@ -109,7 +94,7 @@ def load_adapter(module: str, class_name: str, path: Path) -> type[Any]:
         sys.modules[package] = module_from_spec(spec)
     try:
         adapter: type[Any] = getattr(import_module(module), class_name)
-    except _IMPORT_FAULTS as error:
+    except ADAPTER_FAULTS as error:
         raise BenchError(f"{path.name} cannot be imported: {type(error).__name__}: {error}") from error
     return adapter
 

@@ -94,6 +94,7 @@ class AEKMeans(Method):
         published_as="AE",
         notes=("The auto-encoder behind the published row is not public; ours has FCMI's network by default.",),
         requires=("torch",),
+        quick={"epochs": 3, "batch_size": 64},
     )
 
     def __init__(

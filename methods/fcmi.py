@@ -118,6 +118,7 @@ class FCMI(Method):
         uses_sensitive=True,
         published_as="FCMI",
         requires=("torch",),
+        quick={"epochs": 4, "warmup_epochs": 1, "batch_size": 64},
     )
 
     def __init__(

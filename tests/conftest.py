@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+# Toy problems: threads cost more than they bring. Before anything loads OpenMP.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from bench.cli import main
 

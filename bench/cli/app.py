@@ -65,14 +65,19 @@ def show_warnings() -> None:
     warnings.showwarning = show
 
 
-@app.callback()
-def version_and_warnings(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
-) -> None:
-    """Fair clustering methods, compared: one command, one set of metrics, one record a run."""
-    show_warnings()
-    if version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         from bench import __version__
 
         console().print(f"bench {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[  # noqa: ARG001 -- its callback does the work
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Fair clustering methods, compared: one command, one set of metrics, one record a run."""
+    show_warnings()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bench.conformance.datasets import DATASET_CHECKS
 from bench.conformance.methods import METHOD_CHECKS
 from bench.conformance.shared import ConformanceError, toy_data
+from bench.errors import BenchError
 from bench.registry import Entry
 
 __all__ = ["DATASET_CHECKS", "METHOD_CHECKS", "ConformanceError", "Finding", "check", "toy_data"]
@@ -43,7 +44,7 @@ def check(entry: Entry) -> Iterator[Finding]:
         name = (test.__doc__ or test.__name__).splitlines()[0].rstrip(".")
         try:
             test(entry)
-        except ConformanceError as error:
+        except BenchError as error:
             yield Finding(name, str(error))
         else:
             yield Finding(name)

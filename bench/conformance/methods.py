@@ -7,7 +7,7 @@ import inspect
 import io
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from bench.conformance.shared import (
     torch_stays_out,
     toy_data,
 )
-from bench.errors import BenchError, InvalidInputError, UnsupportedInputError
+from bench.errors import ADAPTER_FAULTS, BenchError, InvalidInputError, UnsupportedInputError
 from bench.labels import checked_labels
 from bench.metadata import MethodInfo
 from bench.registry import Entry
@@ -58,10 +58,10 @@ def labels_are_valid(entry: Entry) -> None:
 def seed_decides(entry: Entry) -> None:
     """The same seed gives the same labels, and a method that is not stochastic ignores it."""
     info, data = _info(entry), _toy(entry)
-    first = _fitted(entry, data, seed=7).labels_
-    if not np.array_equal(first, _fitted(entry, data, seed=7).labels_):
+    first = _labels(entry, data, seed=7)
+    if not np.array_equal(first, _labels(entry, data, seed=7)):
         raise ConformanceError("two fits with the same random_state differ; derive all randomness from random_state")
-    if not info.stochastic and not np.array_equal(first, _fitted(entry, data, seed=8).labels_):
+    if not info.stochastic and not np.array_equal(first, _labels(entry, data, seed=8)):
         raise ConformanceError("labels depend on random_state, but info says stochastic=False")
 
 
@@ -78,9 +78,9 @@ def global_state_is_left_alone(entry: Entry) -> None:
     """Fit neither sets nor advances global random state."""
     data = _toy(entry)
     _fitted(entry, data)  # whatever it imports is imported now
-    before = _random_states()
-    _fitted(entry, data)
-    changed = [name for name, state in _random_states().items() if state != before[name]]
+    with _advanced_random_states() as before:
+        _fitted(entry, data)
+        changed = [name for name, state in _random_states().items() if state != before[name]]
     if changed:
         raise ConformanceError(
             f"fit changes the global random state of {', '.join(changed)}; use generators made from random_state"
@@ -90,11 +90,11 @@ def global_state_is_left_alone(entry: Entry) -> None:
 def groups_may_be_anything(entry: Entry) -> None:
     """Groups named by strings, or by ids with gaps, give the same labels as ids."""
     data = _toy(entry)
-    expected = _fitted(entry, data).labels_
+    expected = _labels(entry, data)
     names = np.array([f"group {chr(97 + t)}" for t in range(data.n_groups)])
     for sensitive in (names[data.sensitive], data.sensitive * 10 + 5):
-        labels = _quietly(_make(entry, data.k), data.X, sensitive).labels_
-        if not np.array_equal(labels, expected):
+        method = _quietly(_make(entry, data.k), data.X, sensitive)
+        if not np.array_equal(method.labels_, expected):
             raise ConformanceError("other names for the groups give other labels; use the ids of self.check_input")
 
 
@@ -127,8 +127,7 @@ def fit_is_quiet(entry: Entry) -> None:
     """Fit prints nothing."""
     data = _toy(entry)
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        _make(entry, data.k).fit(data.X, sensitive_features=data.sensitive)
+    _quietly(_make(entry, data.k), data.X, data.sensitive, printed)
     if printed.getvalue():
         raise ConformanceError("fit prints; report progress with self.log_epoch")
 
@@ -189,9 +188,21 @@ def _fitted(entry: Entry, data: FairData, seed: int = 0) -> Method:
     return _quietly(_make(entry, data.k, seed), data.X, data.sensitive)
 
 
-def _quietly(method: Method, X: NDArray[Any], sensitive: NDArray[Any]) -> Method:
-    with contextlib.redirect_stdout(io.StringIO()):
-        method.fit(X, sensitive_features=sensitive)
+def _labels(entry: Entry, data: FairData, seed: int = 0) -> NDArray[Any]:
+    labels = getattr(_fitted(entry, data, seed), "labels_", None)
+    if labels is None:
+        raise ConformanceError("fit set no labels_; it must set an integer array, one cluster a sample")
+    return np.asarray(labels)
+
+
+def _quietly(method: Method, X: NDArray[Any], sensitive: NDArray[Any], printed: io.StringIO | None = None) -> Method:
+    try:
+        with contextlib.redirect_stdout(printed or io.StringIO()):
+            method.fit(X, sensitive_features=sensitive)
+    except BenchError:
+        raise
+    except ADAPTER_FAULTS as error:
+        raise ConformanceError(f"fit raises {type(error).__name__}: {error}") from error
     return method
 
 
@@ -202,6 +213,25 @@ def _refuses(entry: Entry, X: NDArray[Any], sensitive: NDArray[Any], error: type
     except error:
         return not hasattr(method, "labels_")
     return False
+
+
+@contextlib.contextmanager
+def _advanced_random_states() -> Iterator[dict[str, object]]:
+    """Global states that no fixed seed leads to; the caller's own afterwards."""
+    held = random.getstate(), np.random.get_state(legacy=False)  # noqa: NPY002
+    torch = sys.modules.get("torch")
+    torch_state = torch.random.get_rng_state() if torch else None
+    random.seed()
+    np.random.seed()  # noqa: NPY002
+    if torch:
+        torch.random.seed()
+    try:
+        yield _random_states()
+    finally:
+        random.setstate(held[0])
+        np.random.set_state(held[1])  # noqa: NPY002
+        if torch:
+            torch.random.set_rng_state(torch_state)
 
 
 def _random_states() -> dict[str, object]:

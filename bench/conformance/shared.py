@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
@@ -58,10 +59,12 @@ def torch_stays_out(entry: Entry) -> None:
 def parameters_round_trip(entry: Entry) -> None:
     """Parameters are stored as given: clone, get_params and set_params agree."""
     adapter = entry.load()()
-    before = adapter.get_params(deep=False)
-    for name, value in before.items():
-        if getattr(adapter, name) is not value:
+    for name, parameter in inspect.signature(entry.load()).parameters.items():
+        if parameter.default is inspect.Parameter.empty:
+            raise ConformanceError(f"__init__ has no default for {name}; give every parameter one")
+        if getattr(adapter, name, None) is not parameter.default:
             raise ConformanceError(f"__init__ changes {name}; store parameters as given and read them in fit")
+    before = adapter.get_params(deep=False)
     if clone(adapter).get_params(deep=False) != before:
         raise ConformanceError("clone() gives other parameters; store all parameters as given in __init__")
     if adapter.set_params(**before).get_params(deep=False) != before:

@@ -13,7 +13,7 @@ from bench.errors import BenchError, InvalidInputError, MissingDataError, Unknow
 from bench.fingerprint import source_hash
 from bench.metadata import REFERENCE_INFO, MethodInfo
 from bench.prepared import Prepared, prepare
-from bench.records import RunSpec, Status, canonical_json
+from bench.record import RunSpec, Status, canonical_json
 from bench.registry import AdapterKind, Entry, Registry, kind_title, normalise
 from bench.store import Store
 from bench.suite import Grid, Settings, Suite

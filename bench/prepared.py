@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from bench.adapters import Dataset, FairData
 from bench.fingerprint import source_hash
 from bench.metadata import DatasetInfo
-from bench.records import canonical_json
+from bench.record import canonical_json
 from bench.registry import Entry
 from bench.store import Store, cache_folder
 

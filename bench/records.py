@@ -1,151 +1,61 @@
-"""One record for every requested run: written whole or not at all, readable without the code that wrote it."""
+"""Where records are kept: a file each in a results folder, or many in one compact file."""
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import tempfile
 import warnings
-import zlib
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from bench.errors import ResultsError
+from bench.record import Record
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SETTLED", "Record", "RecordStore", "RecordWarning", "RunSpec", "Status", "pack_labels", "unpack_labels"]
-
-Status = Literal["ok", "error", "timeout", "oom", "not-applicable", "missing-data", "interrupted"]
-
-# Asking again for a run with one of these outcomes does not start it again unless the user says so.
-SETTLED: frozenset[Status] = frozenset({"ok", "error", "timeout", "oom", "not-applicable"})
+__all__ = ["RecordFile", "RecordStore", "RecordWarning", "Records", "latest", "open_records"]
 
 
 class RecordWarning(UserWarning):
-    """A record file that could not be read and was set aside."""
+    """A record that could not be read and counts as not there."""
 
 
-class RunSpec(BaseModel):
-    """What decides the outcome of a run: all of it, and nothing else.
+class Records(ABC):
+    """Records that can be read, wherever they are kept."""
 
-    Parameters
-    ----------
-    method, dataset : str
-        Registry names; ``"truth"`` is the reference that the harness computes itself.
-    method_params, dataset_params : dict
-        Resolved parameters, JSON values; without seed, device and number of threads.
-    method_source : str
-        Hash of the source files that define the method.
-    data_hash : str
-        Content hash of the data; ``"missing"`` when they were not there.
-    seed : int
-        ``random_state`` of the method.
-    protocol : int
-        Version of the harness's rules for a run.
-    """
+    @abstractmethod
+    def __iter__(self) -> Iterator[Record]:
+        """All readable records, in the order of their keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    def current(self) -> list[Record]:
+        """One record for every (method, data set, seed): the latest, where code or data have changed in between."""
+        return latest(self)
 
-    method: str
-    method_params: dict[str, Any]
-    method_source: str
-    dataset: str
-    dataset_params: dict[str, Any]
-    data_hash: str
-    seed: int
-    protocol: int
+    def frame(self) -> pd.DataFrame:
+        """Return :meth:`current` as a table: one row a run, parameters as ``method.NAME`` and ``dataset.NAME``."""
+        import pandas as pd
 
-    @property
-    def cell(self) -> tuple[str, str, str, str, int]:
-        """The place in the tables: method and data set with parameters, and seed; whatever the code's version."""
-        return (
-            self.method,
-            canonical_json(self.method_params),
-            self.dataset,
-            canonical_json(self.dataset_params),
-            self.seed,
-        )
+        return pd.DataFrame([_row(record) for record in self.current()])
 
 
-class Record(BaseModel):
-    """Outcome of one requested run.
-
-    Parameters
-    ----------
-    key : str
-        Run key, see :func:`bench.plan.run_key`.
-    spec : RunSpec
-        What was run.
-    status : str
-        ``ok``, ``error``, ``timeout``, ``oom``, ``not-applicable``, ``missing-data`` or ``interrupted``.
-    reason : str
-        One line for every status but ``ok``.
-    error_type : str
-        Class of the exception, where there was one.
-    metrics : dict of str to float or None
-        Fractions in [0, 1] by metric name, and counts; None where a metric is undefined. Empty unless ``ok``.
-    history : list of dict
-        What the method logged, one row an epoch.
-    labels : str
-        Labels as :func:`pack_labels` makes them; empty unless ``ok``.
-    fit_seconds : float or None
-        Wall time of ``fit``.
-    peak_rss_mb, peak_gpu_mb : float or None
-        Highest memory use of the run's process and on its GPU, in MiB.
-    started, ended : str
-        UTC, ISO 8601.
-    device, cpu, gpu : str
-        Where it ran: ``cpu`` or ``cuda:0``, and the models of the processors.
-    threads : int
-        Threads it was given.
-    precision : str
-        Arithmetic of the network, as the method reports it; empty for methods without one.
-    versions : dict of str to str
-        Python and the packages that matter.
-    commit : str
-        Commit of the code, empty outside a checkout.
-    dirty : bool
-        Whether the checkout had uncommitted changes.
-    suite : str
-        Name of the suite it was part of, if any.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    format: Literal[1] = 1
-    key: str
-    spec: RunSpec
-    status: Status
-    reason: str = ""
-    error_type: str = ""
-    metrics: dict[str, float | None] = Field(default_factory=dict)
-    history: list[dict[str, float | None]] = Field(default_factory=list)
-    labels: str = ""
-    fit_seconds: float | None = None
-    peak_rss_mb: float | None = None
-    peak_gpu_mb: float | None = None
-    started: str = ""
-    ended: str = ""
-    device: str = ""
-    cpu: str = ""
-    gpu: str = ""
-    threads: int = 0
-    precision: str = ""
-    versions: dict[str, str] = Field(default_factory=dict)
-    commit: str = ""
-    dirty: bool = False
-    suite: str = ""
+def latest(records: Iterable[Record]) -> list[Record]:
+    """Of records of the same method, data set and seed the one that ended last, in the order of the cells."""
+    held: dict[tuple[str, str, str, str, int], Record] = {}
+    for record in records:
+        earlier = held.get(record.spec.cell)
+        if earlier is None or (record.ended, record.key) > (earlier.ended, earlier.key):
+            held[record.spec.cell] = record
+    return [held[cell] for cell in sorted(held)]
 
 
-class RecordStore:
+class RecordStore(Records):
     """The records of one results folder, a file each.
 
     Parameters
@@ -217,61 +127,69 @@ class RecordStore:
     def read(self, key: str) -> Record | None:
         """Return the record of `key`, or None when there is none; an unreadable file is set aside with a warning."""
         path = self.path(key)
-        return _read(path) if path.exists() else None
+        return self._read(path) if path.exists() else None
 
     def __iter__(self) -> Iterator[Record]:
         """All readable records, in the order of their keys."""
         for path in sorted(self.records.glob("*.json")):
-            record = _read(path)
+            record = self._read(path)
             if record is not None:
                 yield record
 
-    def current(self) -> list[Record]:
-        """One record for every (method, data set, seed): the latest, where code or data have changed in between."""
-        latest: dict[tuple[str, str, str, str, int], Record] = {}
-        for record in self:
-            held = latest.get(record.spec.cell)
-            if held is None or (record.ended, record.key) > (held.ended, held.key):
-                latest[record.spec.cell] = record
-        return [latest[cell] for cell in sorted(latest)]
-
-    def frame(self) -> pd.DataFrame:
-        """Return :meth:`current` as a table: one row a run, parameters as ``method.NAME`` and ``dataset.NAME``."""
-        import pandas as pd
-
-        return pd.DataFrame([_row(record) for record in self.current()])
+    def _read(self, path: Path) -> Record | None:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            warnings.warn(_unreadable(str(path), error.strerror or str(error)), RecordWarning, stacklevel=4)
+            return None
+        return _parse(content, str(path))
 
 
-def pack_labels(labels: ArrayLike) -> str:
-    """Compress integer labels into text.
+class RecordFile(Records):
+    """Records in one file, a line each: what is committed and passed on.
 
     Parameters
     ----------
-    labels : array-like of shape (n,), int
-        Cluster ids, at least 0.
-
-    Returns
-    -------
-    str
-        base64 of the zlib-compressed array in the smallest unsigned type that holds it, after the type's name.
+    path : Path
+        File in JSON Lines, ending in ``.jsonl``.
     """
-    array = np.asarray(labels)
-    small = np.ascontiguousarray(array, dtype=np.min_scalar_type(int(array.max(initial=0))))
-    # Little-endian on every machine, so that a record means the same everywhere.
-    small = small.astype(small.dtype.newbyteorder("<"))
-    return f"{small.dtype.name}:{base64.b64encode(zlib.compress(small.tobytes(), 9)).decode()}"
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+
+    def __iter__(self) -> Iterator[Record]:
+        """All readable records, in the order of their keys.
+
+        Raises
+        ------
+        ResultsError
+            If there is no such file.
+        """
+        try:
+            lines = self.path.read_bytes().splitlines()
+        except OSError as error:
+            raise ResultsError(f"{self.path} cannot be read ({error.strerror})") from None
+        for number, line in enumerate(lines, start=1):
+            record = _parse(line, f"{self.path}, line {number}")
+            if record is not None:
+                yield record
+
+    def write(self, records: Iterable[Record]) -> Path:
+        """Replace the file by one with `records`, sorted by key: equal records, equal bytes.
+
+        Raises
+        ------
+        ResultsError
+            If the file cannot be written.
+        """
+        lines = [record.model_dump_json() + "\n" for record in sorted(records, key=lambda record: record.key)]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return _write_whole(self.path, lambda stream: stream.write("".join(lines).encode()))
 
 
-def unpack_labels(text: str) -> NDArray[np.int64]:
-    """Return the labels that :func:`pack_labels` compressed."""
-    name, _, body = text.partition(":")
-    raw = zlib.decompress(base64.b64decode(body))
-    return np.frombuffer(raw, dtype=np.dtype(name).newbyteorder("<")).astype(np.int64)
-
-
-def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces: equal values, equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def open_records(path: Path) -> Records:
+    """Records at `path`: a file that ends in ``.jsonl``, or a results folder."""
+    return RecordFile(path) if path.suffix == ".jsonl" else RecordStore(path)
 
 
 def _write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> Path:
@@ -290,17 +208,16 @@ def _write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> Path:
     return target
 
 
-def _read(path: Path) -> Record | None:
+def _parse(content: bytes, where: str) -> Record | None:
     try:
-        return Record.model_validate_json(path.read_bytes())
-    except (ValidationError, OSError) as error:
-        first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        warnings.warn(
-            f"record {path} cannot be read ({first}); its run counts as not done, the file is left for you",
-            RecordWarning,
-            stacklevel=3,
-        )
+        return Record.model_validate_json(content)
+    except ValidationError as error:
+        warnings.warn(_unreadable(where, error.errors()[0]["msg"]), RecordWarning, stacklevel=5)
         return None
+
+
+def _unreadable(where: str, reason: str) -> str:
+    return f"record {where} cannot be read ({reason}); its run counts as not done, the file is left for you"
 
 
 def _row(record: Record) -> dict[str, Any]:

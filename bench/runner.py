@@ -17,7 +17,8 @@ from bench.execution.isolate import context, run_isolated, utc_now
 from bench.execution.job import Finished, Job, Outcome, Slot
 from bench.metrics import evaluate
 from bench.plan import REFERENCE, Plan, PlannedRun
-from bench.records import SETTLED, Record, RecordStore, pack_labels
+from bench.record import SETTLED, Record, pack_labels
+from bench.records import RecordStore
 
 __all__ = ["Listener", "OnRecord", "Only", "Selection", "Silent", "Summary", "carry_out", "select_runs"]
 

@@ -134,6 +134,18 @@ def test_export_has_a_row_a_run(cli, ran: Path) -> None:
     assert len(json.loads(cli("export", "--format", "json", "--results", ran).out)) == 2
 
 
+def test_packed_records_make_the_same_table(cli, ran: Path, plugins: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "packed.jsonl"
+    assert cli("pack", "--results", ran, "--out", packed).code == 0
+    assert len(packed.read_text().splitlines()) == 2
+    arguments = ("table", "--format", "markdown", "--plugins", plugins)
+    assert cli(*arguments, "--results", packed).out == cli(*arguments, "--results", ran).out
+    before = packed.read_bytes()
+    assert cli("pack", "--results", ran, "--out", packed).code == 0
+    assert packed.read_bytes() == before
+    assert "no such records" in cli("pack", "--results", ran, "--out", packed, "--suite", "other").err
+
+
 def test_plot_draws_what_runs_have_kept(cli, ran: Path, plugins: Path, tmp_path: Path) -> None:
     out = tmp_path / "embedding.png"
     arguments = ("plot", "embedding", "--dataset", "blobs", "--methods", "faulty", "--results", ran, "--out", out)

@@ -1,4 +1,4 @@
-"""``bench table``, ``export``, ``plot``, ``sync``, ``ui``: what came of the runs."""
+"""``bench table``, ``export``, ``pack``, ``plot``, ``sync``, ``ui``: what came of the runs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ import typer
 from bench.cli.app import DEFAULT_RESULTS, Plugins, ResultsFolder, app, console, registry
 from bench.errors import BenchError, ResultsError
 
+# Where records are read: a results folder, or a file of packed records.
+Source = Annotated[
+    Path, typer.Option("--results", envvar="BENCH_RESULTS", help="Results folder, or .jsonl file.", metavar="DIR|FILE")
+]
+
 if TYPE_CHECKING:
-    from bench.records import Record, RecordStore
+    from bench.record import Record
+    from bench.records import RecordStore
     from bench.registry import Entry, Registry
     from bench.reporting.figures import Panel
     from bench.reporting.model import Table
 
-__all__ = ["export", "plot", "sync", "table", "ui"]
+__all__ = ["export", "pack", "plot", "sync", "table", "ui"]
 
 Names = Annotated[list[str] | None, typer.Option(help="Names with commas; all that have records by default.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="File to write.", metavar="FILE")]
@@ -34,7 +40,7 @@ def table(
     methods: Names = None,
     datasets: Names = None,
     out: Out = None,
-    results: ResultsFolder = DEFAULT_RESULTS,
+    results: Source = DEFAULT_RESULTS,
     plugins: Plugins = None,
 ) -> None:
     """Compare methods over data sets, ours beside the published numbers."""
@@ -55,13 +61,34 @@ def table(
 def export(
     output: Annotated[Literal["csv", "json"], typer.Option("--format", help="How to write it.")] = "csv",
     out: Out = None,
-    results: ResultsFolder = DEFAULT_RESULTS,
+    results: Source = DEFAULT_RESULTS,
 ) -> None:
     """Write one row for every run: method, data set, seed, parameters, metrics, time, memory."""
-    frame = _records(results).frame()
+    from bench.records import open_records
+
+    frame = open_records(results).frame()
     if frame.empty:
         raise ResultsError(f"there are no records in {results}; `bench run` makes some")
     _write(frame.to_csv(index=False) if output == "csv" else frame.to_json(orient="records", indent=2) + "\n", out)
+
+
+@app.command()
+def pack(
+    out: Annotated[Path, typer.Option("--out", "-o", help="File that ends in .jsonl.", metavar="FILE")],
+    suite: Annotated[str | None, typer.Option(help="Only the records of this suite.")] = None,
+    results: ResultsFolder = DEFAULT_RESULTS,
+) -> None:
+    """Put records into one compact file, to commit or to pass on; what is in the file already stays, or is renewed."""
+    from bench.records import RecordFile, latest, open_records
+
+    if out.suffix != ".jsonl":
+        raise BenchError(f"--out {out} given; it takes a file that ends in .jsonl")
+    file = RecordFile(out)
+    chosen = [record for record in open_records(results) if suite is None or record.suite == suite]
+    if not chosen:
+        raise ResultsError(f"there are no such records in {results}; `bench status` counts what is there")
+    file.write(latest([*chosen, *(file if out.exists() else ())]))
+    console(stderr=True).print(f"{len(chosen)} records written to {out}", markup=False)
 
 
 @app.command()
@@ -75,10 +102,11 @@ def plot(
     plugins: Plugins = None,
 ) -> None:
     """Draw what methods learned of a data set: by class above, by group below."""
+    from bench.records import RecordStore
     from bench.reporting.figures import embedding_figure
 
     found = registry(plugins)
-    store = _records(results)
+    store = RecordStore(results)
     panels = [_panel(found, store, found.get("method", name), dataset, seed) for name in _split(methods) or ()]
     path = embedding_figure(panels, out, seed=seed)
     console().print(f"{what} written to {path}", markup=False)
@@ -87,13 +115,14 @@ def plot(
 @app.command()
 def sync(results: ResultsFolder = DEFAULT_RESULTS, tracking_uri: TrackingUri = None) -> None:
     """Mirror the records into MLflow; what is there already stays as it is."""
+    from bench.records import open_records
     from bench.tracking import resolve_uri
     from bench.tracking import sync as mirror
 
     uri = resolve_uri(tracking_uri, results)
     if uri is None:
         raise BenchError("--tracking-uri none leaves nothing to mirror into; name a store")
-    done = mirror(_records(results), uri, results)
+    done = mirror(open_records(results), uri, results)
     console().print(f"{done.added} added, {done.updated} replaced, {done.already} there already")
 
 
@@ -124,10 +153,11 @@ def _table(
     datasets: list[str] | None,
 ) -> Table:
     from bench.metadata import REFERENCE_INFO
+    from bench.records import open_records
     from bench.reporting.cells import build_table
     from bench.reporting.headers import PAPER_METRICS
 
-    records = _chosen(_records(results).current(), _split(methods), _split(datasets))
+    records = _chosen(open_records(results).current(), _split(methods), _split(datasets))
     method_infos: dict[str, Any] = {name: entry.info for name, entry in found.methods.items() if entry.info}
     dataset_infos: dict[str, Any] = {name: entry.info for name, entry in found.datasets.items() if entry.info}
     return build_table(
@@ -183,12 +213,6 @@ def _panel(found: Registry, store: RecordStore, method: Entry, dataset: str, see
         f"no run of {method.name} on {data_entry.name} with seed {seed} has kept an embedding; "
         f"`bench run --methods {method.name} --datasets {data_entry.name} --seeds {seed} --only all` makes one"
     )
-
-
-def _records(results: Path) -> RecordStore:
-    from bench.records import RecordStore
-
-    return RecordStore(results)
 
 
 def _split(names: list[str] | None) -> list[str] | None:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from bench.execution.job import Slot
 from bench.plan import PlannedRun
-from bench.records import Record
+from bench.record import Record
 from bench.runner import Selection
 
 __all__ = ["LiveView", "PlainView", "view_for"]

@@ -18,7 +18,7 @@ import psutil
 
 from bench.execution.job import EpochCallback, Finished, Job, Outcome, Slot
 from bench.execution.worker import work
-from bench.records import Status
+from bench.record import Status
 
 __all__ = ["context", "run_isolated", "utc_now"]
 

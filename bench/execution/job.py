@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.records import Status
+from bench.record import Status
 
 __all__ = ["EpochCallback", "Finished", "Job", "Outcome", "Slot"]
 

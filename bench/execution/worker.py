@@ -26,7 +26,7 @@ from bench.errors import UnsupportedInputError
 from bench.execution.job import Finished, Job, Slot
 from bench.labels import checked_labels
 from bench.prepared import Prepared
-from bench.records import Status
+from bench.record import Status
 from bench.registry import load_adapter
 
 __all__ = ["work"]

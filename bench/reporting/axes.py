@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.metadata import REFERENCE_INFO, DatasetInfo, MethodInfo
-from bench.records import Record, canonical_json
+from bench.record import Record, canonical_json
 from bench.reporting.footnotes import Footnotes
 from bench.reporting.model import Column, Row
 from bench.reporting.published import TABLE_1, published_table

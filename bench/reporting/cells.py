@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from bench.errors import ResultsError
 from bench.metadata import DatasetInfo, MethodInfo
-from bench.records import Record
+from bench.record import Record
 from bench.reporting.axes import Axes, make_axes
 from bench.reporting.footnotes import Footnotes
 from bench.reporting.headers import PAPER_METRICS, MetricHeader, select_headers

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.records import Status
+from bench.record import Status
 from bench.reporting.headers import MetricHeader
 
 __all__ = ["Cell", "CellStatus", "Column", "Entry", "Row", "Table"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bench.records import Record
+from bench.record import Record
 from bench.reporting.model import CellStatus
 
 __all__ = ["run_outcome", "undefined_reason"]

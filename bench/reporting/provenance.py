@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.metadata import REFERENCE_INFO
-from bench.records import Record, canonical_json
+from bench.record import Record, canonical_json
 from bench.reporting.axes import Axes, parameter_text
 from bench.reporting.model import Column, Row
 

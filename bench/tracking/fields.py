@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.records import Record, Status, unpack_labels
+from bench.record import Record, Status, unpack_labels
 
 __all__ = ["RunStatus", "metrics", "milliseconds", "params", "record_sha", "run_status", "tags", "write_artifacts"]
 

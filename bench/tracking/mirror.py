@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from bench.errors import ResultsError
-from bench.records import Record
+from bench.record import Record
 from bench.tracking.fields import (
     RunStatus,
     metrics,

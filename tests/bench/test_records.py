@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bench.errors import ResultsError
-from bench.records import Record, RecordStore, RecordWarning, RunSpec, pack_labels, unpack_labels
+from bench.record import Record, RunSpec, pack_labels, unpack_labels
+from bench.records import RecordFile, RecordStore, RecordWarning, open_records
 
 
 def spec(**changes: object) -> RunSpec:
@@ -119,3 +120,25 @@ def test_embeddings_are_kept_beside(store: RecordStore) -> None:
     store.write_embedding("a", embedding)
     assert np.array_equal(store.embedding("a"), embedding)
     assert store.embedding("b") is None
+
+
+def test_a_file_of_records_is_the_same_whatever_their_order(tmp_path: Path) -> None:
+    first, second = RecordFile(tmp_path / "a.jsonl"), RecordFile(tmp_path / "b.jsonl")
+    records = [record("b", spec=spec(seed=1)), record("a")]
+    first.write(records)
+    second.write(records[::-1])
+    assert first.path.read_bytes() == second.path.read_bytes()
+    assert [r.key for r in first] == ["a", "b"]
+
+
+def test_a_broken_line_is_told_by_its_number(tmp_path: Path) -> None:
+    file = RecordFile(tmp_path / "a.jsonl")
+    file.write([record("a"), record("b", spec=spec(seed=1))])
+    file.path.write_text(file.path.read_text()[:-20])
+    with pytest.warns(RecordWarning, match="line 2 cannot be read"):
+        assert [r.key for r in file] == ["a"]
+
+
+def test_a_missing_file_of_records_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="cannot be read"):
+        list(open_records(tmp_path / "nowhere.jsonl"))

@@ -17,7 +17,8 @@ import pytest
 from bench.errors import ResultsError
 from bench.execution.job import Slot
 from bench.plan import Plan, make_plan
-from bench.records import RecordStore, unpack_labels
+from bench.record import unpack_labels
+from bench.records import RecordStore
 from bench.registry import Registry
 from bench.runner import Silent, Summary, carry_out, select_runs
 from bench.store import Store

@@ -23,7 +23,8 @@ import pytest
 
 import bench.tracking.mirror
 from bench.errors import ResultsError
-from bench.records import Record, RecordStore, RunSpec, pack_labels
+from bench.record import Record, RunSpec, pack_labels
+from bench.records import RecordStore
 from bench.tracking import (
     EXPERIMENT,
     SyncResult,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bench.metadata import DatasetInfo, MethodInfo
-from bench.records import Record, RunSpec
+from bench.record import Record, RunSpec
 from bench.reporting.cells import build_table
 from bench.reporting.model import Table
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import ResultsError, UnknownNameError
 from bench.metadata import MethodInfo
-from bench.records import Record
+from bench.record import Record
 from bench.reporting.model import Cell, Table
 
 Build = Callable[..., Table]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.records import Record
+from bench.record import Record
 from bench.reporting.model import Table
 
 Build = Callable[..., Table]

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from bench.errors import UnknownNameError
 from bench.metadata import DatasetInfo, MethodInfo
-from bench.records import Record
+from bench.record import Record
 from bench.reporting.latex_text import escape
 from bench.reporting.model import Table
 from bench.reporting.render import FORMATS, render

@@ -1,0 +1,163 @@
+"""What is kept of one requested run: readable without the code that wrote it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["SETTLED", "Record", "RunSpec", "Status", "canonical_json", "pack_labels", "unpack_labels"]
+
+Status = Literal["ok", "error", "timeout", "oom", "not-applicable", "missing-data", "interrupted"]
+
+# Asking again for a run with one of these outcomes does not start it again unless the user says so.
+SETTLED: frozenset[Status] = frozenset({"ok", "error", "timeout", "oom", "not-applicable"})
+
+
+class RunSpec(BaseModel):
+    """What decides the outcome of a run: all of it, and nothing else.
+
+    Parameters
+    ----------
+    method, dataset : str
+        Registry names; ``"truth"`` is the reference that the harness computes itself.
+    method_params, dataset_params : dict
+        Resolved parameters, JSON values; without seed, device and number of threads.
+    method_source : str
+        Hash of the source files that define the method.
+    data_hash : str
+        Content hash of the data; ``"missing"`` when they were not there.
+    seed : int
+        ``random_state`` of the method.
+    protocol : int
+        Version of the harness's rules for a run.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: str
+    method_params: dict[str, Any]
+    method_source: str
+    dataset: str
+    dataset_params: dict[str, Any]
+    data_hash: str
+    seed: int
+    protocol: int
+
+    @property
+    def cell(self) -> tuple[str, str, str, str, int]:
+        """The place in the tables: method and data set with parameters, and seed; whatever the code's version."""
+        return (
+            self.method,
+            canonical_json(self.method_params),
+            self.dataset,
+            canonical_json(self.dataset_params),
+            self.seed,
+        )
+
+
+class Record(BaseModel):
+    """Outcome of one requested run.
+
+    Parameters
+    ----------
+    key : str
+        Run key, see :func:`bench.plan.run_key`.
+    spec : RunSpec
+        What was run.
+    status : str
+        ``ok``, ``error``, ``timeout``, ``oom``, ``not-applicable``, ``missing-data`` or ``interrupted``.
+    reason : str
+        One line for every status but ``ok``.
+    error_type : str
+        Class of the exception, where there was one.
+    metrics : dict of str to float or None
+        Fractions in [0, 1] by metric name, and counts; None where a metric is undefined. Empty unless ``ok``.
+    history : list of dict
+        What the method logged, one row an epoch.
+    labels : str
+        Labels as :func:`pack_labels` makes them; empty unless ``ok``.
+    fit_seconds : float or None
+        Wall time of ``fit``.
+    peak_rss_mb, peak_gpu_mb : float or None
+        Highest memory use of the run's process and on its GPU, in MiB.
+    started, ended : str
+        UTC, ISO 8601.
+    device, cpu, gpu : str
+        Where it ran: ``cpu`` or ``cuda:0``, and the models of the processors.
+    threads : int
+        Threads it was given.
+    precision : str
+        Arithmetic of the network, as the method reports it; empty for methods without one.
+    versions : dict of str to str
+        Python and the packages that matter.
+    commit : str
+        Commit of the code, empty outside a checkout.
+    dirty : bool
+        Whether the checkout had uncommitted changes.
+    suite : str
+        Name of the suite it was part of, if any.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal[1] = 1
+    key: str
+    spec: RunSpec
+    status: Status
+    reason: str = ""
+    error_type: str = ""
+    metrics: dict[str, float | None] = Field(default_factory=dict)
+    history: list[dict[str, float | None]] = Field(default_factory=list)
+    labels: str = ""
+    fit_seconds: float | None = None
+    peak_rss_mb: float | None = None
+    peak_gpu_mb: float | None = None
+    started: str = ""
+    ended: str = ""
+    device: str = ""
+    cpu: str = ""
+    gpu: str = ""
+    threads: int = 0
+    precision: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+    commit: str = ""
+    dirty: bool = False
+    suite: str = ""
+
+
+def pack_labels(labels: ArrayLike) -> str:
+    """Compress integer labels into text.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n,), int
+        Cluster ids, at least 0.
+
+    Returns
+    -------
+    str
+        base64 of the zlib-compressed array in the smallest unsigned type that holds it, after the type's name.
+    """
+    array = np.asarray(labels)
+    small = np.ascontiguousarray(array, dtype=np.min_scalar_type(int(array.max(initial=0))))
+    # Little-endian on every machine, so that a record means the same everywhere.
+    small = small.astype(small.dtype.newbyteorder("<"))
+    return f"{small.dtype.name}:{base64.b64encode(zlib.compress(small.tobytes(), 9)).decode()}"
+
+
+def unpack_labels(text: str) -> NDArray[np.int64]:
+    """Return the labels that :func:`pack_labels` compressed."""
+    name, _, body = text.partition(":")
+    raw = zlib.decompress(base64.b64decode(body))
+    return np.frombuffer(raw, dtype=np.dtype(name).newbyteorder("<")).astype(np.int64)
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values, equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

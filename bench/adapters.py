@@ -50,7 +50,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 
 from bench.errors import InvalidInputError, UnsupportedInputError
-from bench.metadata import DatasetInfo, MethodInfo
+from bench.metadata import DataFile, DatasetInfo, MethodInfo
+from bench.store import Store
 
 __all__ = ["Dataset", "FairData", "Method", "encode"]
 
@@ -158,13 +159,13 @@ class Dataset(BaseEstimator):
 
     info: ClassVar[DatasetInfo]
 
-    def load(self, store: Any) -> FairData:
+    def load(self, store: Store) -> FairData:
         """Read and preprocess the data.
 
         Parameters
         ----------
         store : Store
-            Finds the files that ``info.files`` names; embedded data sets ignore it.
+            ``store.locate(file)`` gives the paths of a file of :meth:`files`; embedded data sets ignore it.
 
         Returns
         -------
@@ -176,6 +177,10 @@ class Dataset(BaseEstimator):
             When a file is not there, with what to do.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define load(store)")
+
+    def files(self) -> tuple[DataFile, ...]:
+        """Files that these parameters need: ``info.files`` unless a data set says otherwise."""
+        return self.info.files
 
     def origin(self) -> dict[str, str]:
         """What, besides parameters and code, decides the arrays: versions of packages that carry the data."""
@@ -200,6 +205,9 @@ class FairData:
         Names by id.
     k : int
         Number of clusters to ask for: the number of classes.
+    note : str
+        What these arrays were made from where that differs between machines (other files that do as well, features
+        of other weights). Part of the content hash, and a footnote of every table.
     """
 
     X: NDArray[np.float32]
@@ -208,6 +216,7 @@ class FairData:
     class_names: tuple[str, ...]
     group_names: tuple[str, ...]
     k: int
+    note: str = ""
 
     @classmethod
     def from_arrays(
@@ -219,6 +228,7 @@ class FairData:
         class_names: Sequence[str] | None = None,
         group_names: Sequence[str] | None = None,
         k: int | None = None,
+        note: str = "",
     ) -> FairData:
         """Check the arrays and encode classes and groups as ids.
 
@@ -234,6 +244,8 @@ class FairData:
             Names by position, when `y` or `sensitive` already holds positions into them.
         k : int, optional
             Number of clusters to ask for; defaults to the number of classes.
+        note : str
+            See :class:`FairData`.
 
         Raises
         ------
@@ -252,6 +264,7 @@ class FairData:
             class_names=_names(class_values, class_names),
             group_names=_names(group_values, group_names),
             k=len(class_values) if k is None else k,
+            note=note,
         )
 
     @property
@@ -265,8 +278,8 @@ class FairData:
         return len(self.group_names)
 
     def content_hash(self) -> str:
-        """sha256 over arrays, shapes and dtypes: equal data, equal hash, on any machine."""
-        digest = hashlib.sha256(str(self.k).encode())
+        """sha256 over arrays, shapes, dtypes and note: equal data, equal hash, on any machine."""
+        digest = hashlib.sha256(f"{self.k}{self.note}".encode())
         for array in (self.X, self.y, self.sensitive):
             if array is None:
                 digest.update(b"none")

@@ -89,17 +89,27 @@ class DataFile:
     path : str
         Where it lies, relative to a data folder.
     url : str
-        Where its owners offer it.
+        Where its owners offer it: for a download, or with `manual` for a person.
     checksum : str
-        ``"sha256:..."``, or ``"md5:..."`` where only that is published.
+        ``"sha256:..."``, or ``"md5:..."`` where only that is published; empty where every such file is another,
+        as features that users make themselves.
     bytes : int
-        Size.
+        Size; 0 where it is not known.
+    what : str
+        What it is, in a few words, for the line that says it is missing.
+    manual : str
+        What a person has to do to get it; empty where `url` can be downloaded.
+    instead : tuple of tuple of DataFile
+        Sets of files that do as well, in order of preference.
     """
 
     path: str
     url: str
-    checksum: str
-    bytes: int
+    checksum: str = ""
+    bytes: int = 0
+    what: str = ""
+    manual: str = ""
+    instead: tuple[tuple[DataFile, ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from bench.adapters import Dataset, FairData
 from bench.fingerprint import source_hash
-from bench.metadata import DatasetInfo
 from bench.record import canonical_json
 from bench.registry import Entry
 from bench.store import Store, cache_folder
@@ -62,6 +61,11 @@ class Prepared:
     def n_groups(self) -> int:
         """Number of groups T."""
         return len(self.facts["group_names"])
+
+    @property
+    def note(self) -> str:
+        """What the arrays were made from, see :class:`bench.adapters.FairData`."""
+        return str(self.facts["note"])
 
     def X(self) -> NDArray[np.float32]:  # noqa: N802
         """Samples, mapped copy-on-write: a run that writes into them changes nobody's data."""
@@ -106,14 +110,19 @@ def prepare(entry: Entry, params: Mapping[str, Any], store: Store) -> Prepared:
 
 
 def _cache_key(entry: Entry, dataset: Dataset, store: Store) -> str:
-    info: DatasetInfo = dataset.info
+    used = [store.locate(file) for file in dataset.files()]
     parts = {
         "params": dataset.get_params(),
         "source": source_hash(entry.path),
         "origin": dataset.origin(),
-        "files": {file.path: file.checksum for file in info.files if store.path(file)},
+        "files": {file.path: file.checksum or _digest(path) for found in used for file, path in found.pairs()},
     }
     return hashlib.sha256(canonical_json(parts).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _save(data: FairData, folder: Path) -> Path:
@@ -148,5 +157,6 @@ def _write(data: FairData, folder: Path) -> None:
         "shape": list(data.X.shape),
         "class_names": list(data.class_names),
         "group_names": list(data.group_names),
+        "note": data.note,
     }
     (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")

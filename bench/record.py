@@ -102,6 +102,8 @@ class Record(BaseModel):
         Whether the checkout had uncommitted changes.
     suite : str
         Name of the suite it was part of, if any.
+    data_note : str
+        What the data were made from, see :class:`bench.adapters.FairData`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -129,6 +131,7 @@ class Record(BaseModel):
     commit: str = ""
     dirty: bool = False
     suite: str = ""
+    data_note: str = ""
 
 
 def pack_labels(labels: ArrayLike) -> str:

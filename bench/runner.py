@@ -273,6 +273,7 @@ def _record(run: PlannedRun, outcome: Outcome, slot: Slot | None) -> Record:
         commit=commit,
         dirty=dirty,
         suite=run.suite,
+        data_note=run.prepared.note if run.prepared else "",
     )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from bench.adapters import Dataset, FairData
 from bench.errors import InvalidInputError
 from bench.metadata import DatasetInfo
+from bench.store import Store
 
 
 class Blobs(Dataset):
@@ -59,7 +58,7 @@ class Blobs(Dataset):
         self.separation = separation
         self.seed = seed
 
-    def load(self, store: Any) -> FairData:
+    def load(self, store: Store) -> FairData:
         """Draw the samples, scaled into [-1, 1]."""
         for name in ("n", "k", "n_groups", "d"):
             value = getattr(self, name)

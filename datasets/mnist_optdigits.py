@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from bench.adapters import Dataset, FairData
 from bench.metadata import DatasetInfo
+from bench.store import Store
 
 from ._images import mnist_sample, package_versions, resize_bilinear, to_signed
 
@@ -29,7 +28,7 @@ class MnistOptdigits(Dataset):
         licence="CC BY-SA 3.0 (MNIST); CC BY 4.0 (UCI digits)",
     )
 
-    def load(self, store: Any) -> FairData:
+    def load(self, store: Store) -> FairData:
         """Both sources, MNIST first."""
         from sklearn.datasets import load_digits
 

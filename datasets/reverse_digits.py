@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from bench.adapters import Dataset, FairData
 from bench.metadata import DatasetInfo
+from bench.store import Store
 
 from ._images import with_inverted_copies
 
@@ -29,7 +28,7 @@ class ReverseDigits(Dataset):
         licence="CC BY 4.0",
     )
 
-    def load(self, store: Any) -> FairData:
+    def load(self, store: Store) -> FairData:
         """Originals, then inverted copies in the same order."""
         from sklearn.datasets import load_digits
 

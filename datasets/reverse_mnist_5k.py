@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bench.adapters import Dataset, FairData
 from bench.metadata import DatasetInfo
+from bench.store import Store
 
 from ._images import mnist_sample, package_versions, to_signed, with_inverted_copies
 
@@ -27,7 +26,7 @@ class ReverseMnist5k(Dataset):
         licence="CC BY-SA 3.0",
     )
 
-    def load(self, store: Any) -> FairData:
+    def load(self, store: Store) -> FairData:
         """Originals, then inverted copies in the same order."""
         images, digits = mnist_sample()
         return with_inverted_copies(to_signed(images), digits)

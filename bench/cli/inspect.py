@@ -216,7 +216,7 @@ def _dataset_row(entry: Entry) -> dict[str, Any]:
     described = entry.info
     status, sizes = entry.problem, {}
     if isinstance(described, DatasetInfo):
-        missing = Store.default().missing(described)
+        missing = Store.default().missing(described.files)
         files = ", ".join(file.path for file in missing)
         status = status or (f"missing {files}; see `bench info {entry.name}`" if missing else "ready")
         sizes = {name: "any" if (size := getattr(described, name)) is None else size for name in ("n", "k", "n_groups")}

@@ -51,7 +51,7 @@ def missing_files_are_named(entry: Entry) -> None:
         dataset.load(Store(()))
     except MissingDataError:
         return
-    raise ConformanceError("load() without its files raises no MissingDataError; get files through store.path")
+    raise ConformanceError("load() without its files raises no MissingDataError; get files through store.locate")
 
 
 DATASET_CHECKS: tuple[Callable[[Entry], None], ...] = (

@@ -58,7 +58,10 @@ def make_axes(
         Takes the notes of the metadata.
     """
     keys = _keys(records)
-    columns = _columns({column for _, column in keys}, datasets, footnotes)
+    data_notes: dict[Key, set[str]] = defaultdict(set)
+    for record, (_, column) in zip(records, keys, strict=True):
+        data_notes[column].add(record.data_note)
+    columns = _columns(data_notes, datasets, footnotes)
     rows = _rows({row for row, _ in keys}, methods, footnotes)
     held: dict[tuple[Row, Column], list[Record]] = defaultdict(list)
     for record, (row, column) in zip(records, keys, strict=True):
@@ -105,8 +108,10 @@ def _choice(params: Mapping[str, Any], names: Iterable[str]) -> Choice:
     return tuple((name, parameter_text(params[name])) for name in sorted(names) if name in params)
 
 
-def _columns(keys: set[Key], datasets: Mapping[str, DatasetInfo], footnotes: Footnotes) -> dict[Key, Column]:
-    infos = {name: datasets.get(name) for name, _ in keys}
+def _columns(
+    data_notes: Mapping[Key, set[str]], datasets: Mapping[str, DatasetInfo], footnotes: Footnotes
+) -> dict[Key, Column]:
+    infos = {name: datasets.get(name) for name, _ in data_notes}
     titles = _unique_titles({name: info.title if info else name for name, info in infos.items()})
     order = published_table(TABLE_1).columns
 
@@ -116,7 +121,7 @@ def _columns(keys: set[Key], datasets: Mapping[str, DatasetInfo], footnotes: Foo
         return (rank, titles[key[0]].casefold(), key[0], _natural(key[1]))
 
     columns = {}
-    for key in sorted(keys, key=place):
+    for key in sorted(data_notes, key=place):
         name, choice = key
         info = infos[name]
         columns[key] = Column(
@@ -124,7 +129,7 @@ def _columns(keys: set[Key], datasets: Mapping[str, DatasetInfo], footnotes: Foo
             label=_label(titles[name], choice),
             published_as=info.published_as if info else None,
             params=choice,
-            footnotes=footnotes.number(info.notes if info else ()),
+            footnotes=footnotes.number([*(info.notes if info else ()), *sorted(data_notes[key])]),
         )
     return columns
 

@@ -121,7 +121,7 @@ def test_missing_data_are_planned_with_their_reason(write_plugin) -> None:
                 files=(DataFile("absent/x.npz", "https://example.org/x.npz", "sha256:00", 1),))
 
             def load(self, store):
-                store.path(self.info.files[0])
+                store.locate(self.info.files[0])
         """,
     )
     run = plan(plugins=folder, datasets=["absent"]).runs[0]

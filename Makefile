@@ -6,7 +6,7 @@ RESULTS ?= results/local
 SETUP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test lint paper tables report ui perf clean
+.PHONY: help bench paper test lint tables report ui perf clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,10 +18,11 @@ $(SETUP): pyproject.toml constraints.txt
 
 bench: $(SETUP)  ## Run the demo on real data from installed packages and show the table (about 5 minutes)
 	$(BIN)/bench run --suite demo --results $(RESULTS)
-	@$(BIN)/bench table --results $(RESULTS)
-	@$(BIN)/bench table --results $(RESULTS) --format latex --out $(RESULTS)/tables/demo.tex
-	@$(BIN)/bench table --results $(RESULTS) --format markdown --out $(RESULTS)/tables/demo.md
-	@echo "records: $(RESULTS)/records   MLflow: $(RESULTS)/mlflow.db (make ui opens it)"
+	@$(MAKE) --no-print-directory report
+
+paper: $(SETUP)  ## Run the paper's comparison; runs that are done are not run again
+	$(BIN)/bench run --suite paper --results $(RESULTS)
+	@$(MAKE) --no-print-directory report
 
 test: $(SETUP) lint  ## Check style and types, run the tests
 	$(BIN)/python -m pytest
@@ -31,8 +32,26 @@ lint: $(SETUP)  ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-ui: $(SETUP)  ## Open MLflow's pages over the results
+tables: $(SETUP)  ## Rebuild results/tables from the committed records
+	@for records in results/records/*.jsonl; do \
+		for format in markdown:md latex:tex csv:csv; do \
+			$(BIN)/bench table --results $$records --format $${format%:*} \
+				--out results/tables/$$(basename $$records .jsonl).$${format#*:} || exit 1; \
+		done; \
+	done
+
+report: $(SETUP)  ## Show the table of your runs and write it as LaTeX, Markdown and CSV
+	@$(BIN)/bench table --results $(RESULTS)
+	@for format in markdown:md latex:tex csv:csv; do \
+		$(BIN)/bench table --results $(RESULTS) --format $${format%:*} --out $(RESULTS)/tables/table.$${format#*:} || exit 1; \
+	done
+	@echo "records: $(RESULTS)/records   MLflow: $(RESULTS)/mlflow.db (make ui opens it)"
+
+ui: $(SETUP)  ## Open MLflow's pages over your results
 	$(BIN)/bench ui --results $(RESULTS)
+
+perf: $(SETUP)  ## Measure how fast we are, against textbook loops, in one run
+	$(BIN)/python -m benchmarks
 
 clean:  ## Remove the environment and caches; results stay
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -94,7 +94,9 @@ class LiveView(PlainView):
         super().__init__(console)
         self.board = _Board()
         self.begun = time.monotonic()
-        self.live = Live(get_renderable=self._render, console=console, refresh_per_second=_REFRESH_PER_SECOND)
+        self.live = Live(
+            get_renderable=self._render, console=console, refresh_per_second=_REFRESH_PER_SECOND, transient=True
+        )
 
     def started(self, run: PlannedRun, slot: Slot) -> None:
         """Show the run on its slot."""

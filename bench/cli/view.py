@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.live import Live
@@ -19,6 +19,7 @@ from bench.runner import Selection
 __all__ = ["LiveView", "PlainView", "view_for"]
 
 _REFRESH_PER_SECOND = 4
+_SECONDS_BETWEEN_LINES = 60.0
 
 # How to ask for runs again that did not end well.
 _AGAIN = {
@@ -28,8 +29,20 @@ _AGAIN = {
 }
 
 
+@dataclass
+class _Progress:
+    """How far the run on a slot is."""
+
+    run: str
+    since: float
+    told: float
+    epoch: int = 0
+    n_epochs: int = 0
+    loss: float | None = None
+
+
 class PlainView:
-    """One line for every run that ends.
+    """One line for every run that ends, and one a minute for every run that goes on.
 
     Parameters
     ----------
@@ -41,6 +54,9 @@ class PlainView:
         self.console = console
         self.total = 0
         self.done = 0
+        self.running: dict[int, _Progress] = {}
+        # Slots report from threads of their own.
+        self.lock = threading.Lock()
 
     def planned(self, selection: Selection, slots: Sequence[Slot]) -> None:
         """Say how much there is to do, and what is left alone."""
@@ -55,14 +71,35 @@ class PlainView:
             self.console.print("nothing to do")
 
     def started(self, run: PlannedRun, slot: Slot) -> None:
-        """Say nothing: the line comes when the run ends."""
+        """Note what the slot is doing."""
+        now = time.monotonic()
+        with self.lock:
+            self.running[slot.index] = _Progress(str(run), now, now)
 
     def epoch(self, run: PlannedRun, slot: Slot, row: Mapping[str, float], n_epochs: int) -> None:
-        """Say nothing."""
+        """Note how far the run is, and say so if nothing was said for a while."""
+        with self.lock:
+            progress = self.running.get(slot.index)
+            if progress is None or progress.run != str(run):
+                return
+            progress.epoch, progress.n_epochs, progress.loss = int(row["epoch"]) + 1, n_epochs, row.get("loss")
+            if time.monotonic() - progress.told > _SECONDS_BETWEEN_LINES:
+                progress.told = time.monotonic()
+                self.tell(slot, progress)
+
+    def tell(self, slot: Slot, progress: _Progress) -> None:
+        """Say how far the run is."""
+        epoch, loss, elapsed, left = _columns(progress)
+        self.console.print(
+            f"slot {slot.index}: {progress.run}: epoch {epoch}, loss {loss}, {elapsed} so far, about {left} left",
+            markup=False,
+        )
 
     def ended(self, run: PlannedRun, record: Record) -> None:
         """Say how the run ended."""
-        self.done += 1
+        with self.lock:
+            self.running = {slot: progress for slot, progress in self.running.items() if progress.run != str(run)}
+            self.done += 1
         self.console.print(f"[{self.done}/{self.total}] {outcome_line(record)}", markup=False)
 
     def __enter__(self) -> PlainView:
@@ -72,60 +109,29 @@ class PlainView:
         pass
 
 
-@dataclass
-class _Line:
-    run: str
-    since: float
-    epoch: int = 0
-    n_epochs: int = 0
-    loss: float | None = None
-
-
-@dataclass
-class _Board:
-    lines: dict[int, _Line] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
 class LiveView(PlainView):
-    """The lines of :class:`PlainView`, and under them what every slot is doing."""
+    """The lines of runs that ended, and under them what every slot is doing now."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self.board = _Board()
         self.begun = time.monotonic()
         self.live = Live(
             get_renderable=self._render, console=console, refresh_per_second=_REFRESH_PER_SECOND, transient=True
         )
 
-    def started(self, run: PlannedRun, slot: Slot) -> None:
-        """Show the run on its slot."""
-        with self.board.lock:
-            self.board.lines[slot.index] = _Line(str(run), time.monotonic())
-
-    def epoch(self, run: PlannedRun, slot: Slot, row: Mapping[str, float], n_epochs: int) -> None:
-        """Show how far the run is."""
-        with self.board.lock:
-            line = self.board.lines.get(slot.index)
-            if line is not None:
-                line.epoch, line.n_epochs, line.loss = int(row["epoch"]) + 1, n_epochs, row.get("loss")
-
-    def ended(self, run: PlannedRun, record: Record) -> None:
-        """Clear the slot's line and say how the run ended."""
-        with self.board.lock:
-            self.board.lines = {slot: line for slot, line in self.board.lines.items() if line.run != str(run)}
-        super().ended(run, record)
+    def tell(self, slot: Slot, progress: _Progress) -> None:
+        """Say nothing: it is on the screen."""
 
     def _render(self) -> Table:
-        table = Table(box=None, padding=(0, 2, 0, 0), title=self._progress(), title_justify="left")
+        table = Table(box=None, padding=(0, 2, 0, 0), title=self._overall(), title_justify="left")
         for heading in ("slot", "run", "epoch", "loss", "elapsed", "left"):
             table.add_column(heading, justify="left" if heading == "run" else "right")
-        with self.board.lock:
-            for slot, line in sorted(self.board.lines.items()):
-                table.add_row(str(slot), line.run, *_progress_of(line))
+        with self.lock:
+            for slot, progress in sorted(self.running.items()):
+                table.add_row(str(slot), progress.run, *_columns(progress))
         return table
 
-    def _progress(self) -> str:
+    def _overall(self) -> str:
         elapsed = time.monotonic() - self.begun
         left = f", about {_clock(elapsed / self.done * (self.total - self.done))} left" if self.done else ""
         return f"{self.done} of {self.total} runs, {_clock(elapsed)} so far{left}"
@@ -157,13 +163,14 @@ def outcome_line(record: Record) -> str:
     return f"{head}: {record.fit_seconds or 0:.1f} s, {', '.join(scores)}"
 
 
-def _progress_of(line: _Line) -> tuple[str, str, str, str]:
-    elapsed = time.monotonic() - line.since
-    if not line.n_epochs:
+def _columns(progress: _Progress) -> tuple[str, str, str, str]:
+    """Epoch, loss, elapsed time and time left, as text."""
+    elapsed = time.monotonic() - progress.since
+    if not progress.epoch:
         return "", "", _clock(elapsed), ""
-    left = elapsed / line.epoch * (line.n_epochs - line.epoch)
-    loss = "" if line.loss is None else f"{line.loss:.4f}"
-    return f"{line.epoch}/{line.n_epochs}", loss, _clock(elapsed), _clock(left)
+    left = elapsed / progress.epoch * (progress.n_epochs - progress.epoch)
+    loss = "" if progress.loss is None else f"{progress.loss:.4f}"
+    return f"{progress.epoch}/{progress.n_epochs}", loss, _clock(elapsed), _clock(left)
 
 
 def _clock(seconds: float) -> str:

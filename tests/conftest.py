@@ -76,6 +76,7 @@ Cli = Callable[..., Done]
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("BENCH_OFFLINE", "1")
         patch.delenv("BENCH_RESULTS", raising=False)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         yield

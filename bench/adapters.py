@@ -43,6 +43,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -155,9 +156,17 @@ class Method(ClusterMixin, BaseEstimator):
 
 
 class Dataset(BaseEstimator):
-    """Base class of every data set; parameters as in scikit-learn, stored by ``__init__`` as given."""
+    """Base class of every data set; parameters as in scikit-learn, stored by ``__init__`` as given.
+
+    Attributes
+    ----------
+    local_params : tuple of str
+        Names of the parameters that hold the path of a file of the user's. Records keep the file's name only, so
+        :meth:`origin` has to identify its content. Such a data set is run when it is named, not with ``all``.
+    """
 
     info: ClassVar[DatasetInfo]
+    local_params: ClassVar[tuple[str, ...]] = ()
 
     def load(self, store: Store) -> FairData:
         """Read and preprocess the data.
@@ -185,6 +194,29 @@ class Dataset(BaseEstimator):
     def origin(self) -> dict[str, str]:
         """What, besides parameters and code, decides the arrays: versions of packages that carry the data."""
         return {}
+
+    def build_from_images(self, images: Path, out: Path) -> None:
+        """Make the file that :meth:`load` reads from images; optional, for ``bench fetch NAME --from-images DIR``.
+
+        Parameters
+        ----------
+        images : Path
+            Folder of images, as the user has it.
+        out : Path
+            File to write, to stand for the first of :meth:`files`. The harness moves it into the cache once this has
+            returned.
+
+        Raises
+        ------
+        InvalidInputError
+            If the data set is not made from images, or these are not the right ones.
+        """
+        raise InvalidInputError(f"'{self.info.name}' is not made from images; leave out --from-images {images}")
+
+    @classmethod
+    def portable(cls, params: Mapping[str, Any]) -> dict[str, Any]:
+        """`params` as they mean the same on any machine: of a local path only the file's name."""
+        return {name: Path(value).name if name in cls.local_params else value for name, value in params.items()}
 
 
 @dataclass(frozen=True)

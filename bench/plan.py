@@ -139,6 +139,7 @@ class _Planner:
         datasets = self._select("dataset", grid.datasets)
         for dataset in datasets:
             data_params = self._resolved(dataset, grid)
+            _refuse_unnamed_file(dataset, data_params)
             prepared, problem = self._prepare(dataset, data_params)
             for method in methods:
                 params = {} if method is REFERENCE else self._resolved(method, grid)
@@ -148,7 +149,7 @@ class _Planner:
                         method_params=params,
                         method_source="" if method is REFERENCE else _hash(method.path),
                         dataset=dataset.name,
-                        dataset_params=data_params,
+                        dataset_params=dataset.load().portable(data_params),
                         data_hash=prepared.content_hash if prepared else "missing",
                         seed=seed,
                         protocol=PROTOCOL,
@@ -198,7 +199,7 @@ class _Planner:
         for entry in entries.values():
             if entry.problem:
                 self.left_out.append(f"{kind_title(kind)} '{entry.name}': {entry.problem}")
-            elif not getattr(entry.info, "synthetic", False):
+            elif not getattr(entry.info, "synthetic", False) and not _reads_a_file_of_the_users(entry):
                 chosen[entry.name] = entry
         return chosen
 
@@ -245,6 +246,19 @@ def resolve_params(entry: Entry, given: dict[str, Any]) -> dict[str, Any]:
         except (TypeError, ValueError):
             raise InvalidInputError(f"{entry.name}.{name}={value!r} cannot be recorded; give a JSON value") from None
     return params
+
+
+def _reads_a_file_of_the_users(entry: Entry) -> bool:
+    return entry.kind == "dataset" and bool(entry.load().local_params)
+
+
+def _refuse_unnamed_file(dataset: Entry, params: dict[str, Any]) -> None:
+    for name in dataset.load().local_params:
+        if not isinstance(params[name], str) or not params[name]:
+            raise InvalidInputError(
+                f"data set '{dataset.name}' reads a file of yours, {dataset.name}.{name}={params[name]!r} names none; "
+                f"name it with --set {dataset.name}.{name}=FILE"
+            )
 
 
 @cache

@@ -6,6 +6,7 @@ evaluation opens, so a method cannot see them even by mistake.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import os
@@ -21,12 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.adapters import Dataset, FairData
+from bench.errors import BenchError
 from bench.fingerprint import source_hash
 from bench.record import canonical_json
 from bench.registry import Entry
-from bench.store import Store, cache_folder
+from bench.store import Store, cache_folder, file_digest
 
 __all__ = ["Prepared", "prepare"]
+
+_FACTS = "facts.json"
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Prepared:
     @cached_property
     def facts(self) -> dict[str, Any]:
         """Sizes, names and content hash."""
-        facts: dict[str, Any] = json.loads((self.folder / "facts.json").read_text(encoding="utf-8"))
+        facts: dict[str, Any] = json.loads((self.folder / _FACTS).read_text(encoding="utf-8"))
         return facts
 
     @property
@@ -101,10 +105,12 @@ def prepare(entry: Entry, params: Mapping[str, Any], store: Store) -> Prepared:
         If files are missing.
     InvalidInputError
         If the data set refuses the parameters or the files' content.
+    BenchError
+        If the arrays cannot be written anywhere.
     """
     dataset: Dataset = entry.load()(**params)
     folder = cache_folder() / "prepared" / f"{entry.name}-{_cache_key(entry, dataset, store)[:16]}"
-    if not (folder / "facts.json").exists():
+    if not _is_whole(folder):
         folder = _save(dataset.load(store), folder)
     return Prepared(folder)
 
@@ -112,17 +118,21 @@ def prepare(entry: Entry, params: Mapping[str, Any], store: Store) -> Prepared:
 def _cache_key(entry: Entry, dataset: Dataset, store: Store) -> str:
     used = [store.locate(file) for file in dataset.files()]
     parts = {
-        "params": dataset.get_params(),
+        "params": dataset.portable(dataset.get_params()),
         "source": source_hash(entry.path),
         "origin": dataset.origin(),
-        "files": {file.path: file.checksum or _digest(path) for found in used for file, path in found.pairs()},
+        "files": {file.path: file.checksum or file_digest(path) for found in used for file, path in found.pairs()},
     }
     return hashlib.sha256(canonical_json(parts).encode()).hexdigest()
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _is_whole(folder: Path) -> bool:
+    """Whether all arrays are there at full length: a power failure or a full disk can cut off what was moved whole."""
+    try:
+        sizes = json.loads((folder / _FACTS).read_text(encoding="utf-8"))["bytes"]
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
 
 
 def _save(data: FairData, folder: Path) -> Path:
@@ -132,25 +142,32 @@ def _save(data: FairData, folder: Path) -> Path:
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     except OSError:
         draft = Path(tempfile.mkdtemp(prefix="bench-prepared-"))
+        atexit.register(shutil.rmtree, draft, ignore_errors=True)
         _write(data, draft)
         return draft
+    _write(data, draft)
+    draft.chmod(0o755)
+    return _move(draft, folder)
+
+
+def _move(draft: Path, folder: Path) -> Path:
+    if folder.exists() and not _is_whole(folder):
+        shutil.rmtree(folder, ignore_errors=True)
     try:
-        _write(data, draft)
-        draft.chmod(0o755)
         os.replace(draft, folder)  # noqa: PTH105
-    except OSError:
+    except OSError as error:
         # Another process was faster, which is as good.
         shutil.rmtree(draft, ignore_errors=True)
-        if not (folder / "facts.json").exists():
-            raise
+        if not _is_whole(folder):
+            raise _no_room(folder, error) from None
     return folder
 
 
 def _write(data: FairData, folder: Path) -> None:
-    np.save(folder / "X.npy", data.X, allow_pickle=False)
-    np.save(folder / "sensitive.npy", data.sensitive, allow_pickle=False)
+    """Write arrays and facts into `folder`, or remove it."""
+    arrays: dict[str, NDArray[Any]] = {"X.npy": data.X, "sensitive.npy": data.sensitive}
     if data.y is not None:
-        np.save(folder / "y.npy", data.y, allow_pickle=False)
+        arrays["y.npy"] = data.y
     facts = {
         "content_hash": data.content_hash(),
         "k": data.k,
@@ -159,4 +176,20 @@ def _write(data: FairData, folder: Path) -> None:
         "group_names": list(data.group_names),
         "note": data.note,
     }
-    (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+    try:
+        sizes = {}
+        for name, array in arrays.items():
+            np.save(folder / name, array, allow_pickle=False)
+            sizes[name] = (folder / name).stat().st_size
+        (folder / _FACTS).write_text(json.dumps({**facts, "bytes": sizes}), encoding="utf-8")
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise _no_room(folder, error, sum(array.nbytes for array in arrays.values())) from None
+
+
+def _no_room(folder: Path, error: OSError, size: int = 0) -> BenchError:
+    needed = f" of {size / 1e6:.0f} MB" if size else ""
+    return BenchError(
+        f"the prepared arrays{needed} cannot be written to {folder.parent} ({error.strerror or error}); "
+        "make room, or name another folder with BENCH_CACHE"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import zlib
 from typing import Any, Literal
 
@@ -11,7 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["SETTLED", "Record", "RunSpec", "Status", "canonical_json", "pack_labels", "unpack_labels"]
+__all__ = [
+    "SETTLED",
+    "Record",
+    "RunSpec",
+    "Status",
+    "canonical_json",
+    "pack_labels",
+    "unpack_labels",
+    "without_folders",
+]
 
 Status = Literal["ok", "error", "timeout", "oom", "not-applicable", "missing-data", "interrupted"]
 
@@ -159,6 +169,17 @@ def unpack_labels(text: str) -> NDArray[np.int64]:
     name, _, body = text.partition(":")
     raw = zlib.decompress(base64.b64decode(body))
     return np.frombuffer(raw, dtype=np.dtype(name).newbyteorder("<")).astype(np.int64)
+
+
+def without_folders(text: str) -> str:
+    """`text` with the folders cut off absolute paths: a record says nothing of the machine it was made on.
+
+    Examples
+    --------
+    >>> without_folders("/home/me/data/x.npz is cut off; see https://example.org/a/b")
+    'x.npz is cut off; see https://example.org/a/b'
+    """
+    return re.sub(r"(?<![\w:/.])/(?:[^\s/:'\"]+/)+", "", text)
 
 
 def canonical_json(value: Any) -> str:

@@ -17,7 +17,7 @@ from bench.execution.isolate import context, run_isolated, utc_now
 from bench.execution.job import Finished, Job, Outcome, Slot
 from bench.metrics import evaluate
 from bench.plan import REFERENCE, Plan, PlannedRun
-from bench.record import SETTLED, Record, pack_labels
+from bench.record import SETTLED, Record, pack_labels, without_folders
 from bench.records import RecordStore
 
 __all__ = ["Listener", "OnRecord", "Only", "Selection", "Silent", "Summary", "carry_out", "select_runs"]
@@ -254,7 +254,7 @@ def _record(run: PlannedRun, outcome: Outcome, slot: Slot | None) -> Record:
         key=run.key,
         spec=run.spec,
         status=finished.status,
-        reason=finished.reason,
+        reason=without_folders(finished.reason),
         error_type=finished.error_type,
         metrics=metrics,
         history=[dict(row) for row in outcome.history],

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from bench.cli.app import DEFAULT_RESULTS, Plugins, ResultsFolder, app, console, print_json, registry
+from bench.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from bench.metadata import DatasetInfo
     from bench.registry import Entry
 
 __all__ = ["check_adapter", "doctor", "info", "list_", "status"]
@@ -46,11 +48,23 @@ def list_(
 def info(
     name: Annotated[str, typer.Argument(help="A method or a data set.")],
     output: Format = "text",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A parameter of the data set: blobs.n=100; may be repeated.")
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw classes, groups and samples of a data set: .png or .pdf.", metavar="FILE"),
+    ] = None,
     plugins: Plugins = None,
 ) -> None:
     """Describe a method or a data set: what it is, its parameters, its sizes and ceilings."""
     entry = _entry(name, plugins)
-    card = _method_card(entry) if entry.kind == "method" else _dataset_card(entry)
+    if entry.kind == "dataset":
+        _describe_dataset(entry, _settings_of(entry, settings or []), output, plot)
+        return
+    if settings or plot:
+        raise InvalidInputError(f"'{entry.name}' is a method; --set and --plot are for data sets")
+    card = _method_card(entry)
     if output == "json":
         print_json(card)
         return
@@ -148,7 +162,7 @@ def _examine(results: Path, tracking_uri: str | None, plugins: list[Path] | None
         "mlflow": "none" if uri is None else (reachable(uri) or f"{masked_uri(uri)} answers"),
         "data folders": [str(folder) for folder in Store.default().folders],
         "cache": str(cache_folder()),
-        "data": {row["name"]: row["status"] for row in map(_dataset_row, found.datasets.values())},
+        "data": {entry.name: _dataset_row(entry, verify=True)["status"] for entry in found.datasets.values()},
         "adapters that cannot be used": {entry.name: why for entry in entries if (why := _load_problem(entry))}
         or "none",
     }
@@ -209,16 +223,13 @@ def _method_row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _dataset_row(entry: Entry) -> dict[str, Any]:
+def _dataset_row(entry: Entry, *, verify: bool = False) -> dict[str, Any]:
     from bench.metadata import DatasetInfo
-    from bench.store import Store
 
     described = entry.info
     status, sizes = entry.problem, {}
     if isinstance(described, DatasetInfo):
-        missing = Store.default().missing(described.files)
-        files = ", ".join(file.path for file in missing)
-        status = status or (f"missing {files}; see `bench info {entry.name}`" if missing else "ready")
+        status = status or _data_status(described, verify)
         sizes = {name: "any" if (size := getattr(described, name)) is None else size for name in ("n", "k", "n_groups")}
     return {
         "name": entry.name,
@@ -228,6 +239,21 @@ def _dataset_row(entry: Entry) -> dict[str, Any]:
         "status": status,
         "origin": entry.origin,
     }
+
+
+def _data_status(described: DatasetInfo, verify: bool) -> str:
+    """Whether the files are there and, if asked, whether they are sound; nothing is downloaded."""
+    from bench.store import Store
+
+    states = Store.default(download=False).state(described.files, verify=verify)
+    for state in states:
+        if state.state == "corrupt":
+            return f"corrupt: {state.problem}"
+    missing = [state.file.path for state in states if state.state == "missing"]
+    if not missing:
+        return "ready"
+    others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"missing: {missing[0]}{others}; `bench fetch {described.name}`"
 
 
 def _suite_rows() -> list[dict[str, Any]]:
@@ -248,32 +274,44 @@ def _method_card(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _dataset_card(entry: Entry) -> dict[str, Any]:
-    from bench.errors import MissingDataError
-    from bench.metrics import ceilings
-    from bench.prepared import prepare
+def _settings_of(entry: Entry, settings: list[str]) -> dict[str, Any]:
+    from bench.registry import normalise
+    from bench.suite import parse_setting
+
+    given = {}
+    for text in settings:
+        name, parameter, value = parse_setting(text)
+        if normalise(name) != entry.name:
+            raise InvalidInputError(f"setting '{text}' given; here it begins with {entry.name}.")
+        given[parameter] = value
+    return given
+
+
+def _describe_dataset(entry: Entry, given: dict[str, Any], output: str, plot: Path | None) -> None:
+    from bench.card import dataset_card
     from bench.store import Store
 
-    dataset = entry.load()
-    card: dict[str, Any] = {
-        **(asdict(entry.info) if entry.info else {}),
-        "origin": entry.origin,
-        "parameters": dataset().get_params(deep=False),
-    }
-    try:
-        data = prepare(entry, {}, Store.default())
-    except MissingDataError as error:
-        return {**card, "status": str(error)}
-    y, groups = data.y(), data.sensitive()
-    card |= {"shape": data.facts["shape"], "k": data.k, "n_groups": data.n_groups, "content_hash": data.content_hash}
-    card["group sizes"] = {name: int((groups == t).sum()) for t, name in enumerate(data.facts["group_names"])}
-    if y is not None:
-        card["class x group"] = {
-            name: [int(((y == c) & (groups == t)).sum()) for t in range(data.n_groups)]
-            for c, name in enumerate(data.facts["class_names"])
-        }
-        card["ceilings (true labels)"] = ceilings(y, groups)
-    return {**card, "status": "ready"}
+    store = Store.default(download=False)
+    card = dataset_card(entry, store, given)
+    if output == "json":
+        print_json(card)
+    else:
+        _print_card(card)
+    if plot is not None:
+        from bench.card import prepared_data
+        from bench.reporting.cards import card_figure
+
+        path = card_figure(
+            prepared_data(entry, store, given), plot, title=f"{card['title']}: {card['target']} by {card['sensitive']}"
+        )
+        console(stderr=True).print(f"figure written to {path}", markup=False)
+
+
+def _print_card(card: dict[str, Any]) -> None:
+    from bench.reporting.card_text import WIDTH, card_text
+
+    out = console()
+    out.print(card_text(card), width=min(out.width, WIDTH), soft_wrap=False)
 
 
 def _print_table(heading: str, rows: list[dict[str, Any]]) -> None:

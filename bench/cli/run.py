@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -19,11 +20,23 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+# The data set that --data and its columns are parameters of.
+_TABLE = "file"
+
 
 @app.command()
 def run(
     methods: Annotated[list[str] | None, typer.Option(help="Methods: names with commas, or 'all'.")] = None,
     datasets: Annotated[list[str] | None, typer.Option(help="Data sets: names with commas, or 'all'.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="A table of your own: .csv, .parquet or .npz.", metavar="FILE")
+    ] = None,
+    sensitive: Annotated[str | None, typer.Option(help="Its column of the sensitive attribute.")] = None,
+    label: Annotated[str | None, typer.Option(help="Its column of the classes, if it has one.")] = None,
+    features: Annotated[str | None, typer.Option(help="Its columns to cluster by, with commas; all others.")] = None,
+    k: Annotated[
+        int | None, typer.Option("--k", help="Its number of clusters; by default that of its classes.")
+    ] = None,
     suite: Annotated[str | None, typer.Option(help="A suite's name, or a TOML file.", metavar="NAME|FILE")] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds, like 0-4 or 0,3,9116.")] = None,
     settings: Annotated[
@@ -51,9 +64,10 @@ def run(
     from bench.suite import parse_setting
     from bench.tracking import Tracker, resolve_uri
 
-    chosen = _chosen_suite(suite, methods, datasets, seeds)
+    table = _table(data, sensitive=sensitive, label=label, features=features, k=k)
+    chosen = _chosen_suite(suite, methods, [*(datasets or ()), *table], seeds)
     limit = _seconds(timeout)
-    overrides: Settings = {}
+    overrides: Settings = dict(table)
     for text in settings or []:
         name, parameter, value = parse_setting(text)
         overrides.setdefault(name, {})[parameter] = value
@@ -81,6 +95,16 @@ def run(
     _conclude(summary, records, quiet)
 
 
+def _table(data: Path | None, **columns: str | int | None) -> Settings:
+    """The user's own table as a data set with its parameters."""
+    given = {name: value for name, value in columns.items() if value is not None}
+    if data is None:
+        if given:
+            raise InvalidInputError(f"--{next(iter(given))} describes a table of yours; name that with --data FILE")
+        return {}
+    return {_TABLE: {"path": str(data), **given}}
+
+
 def _chosen_suite(suite: str | None, methods: list[str] | None, datasets: list[str] | None, seeds: str | None) -> Suite:
     """The suite named, narrowed or replaced by what else is named."""
     from bench.suite import Grid, Suite, load_suite, parse_seeds
@@ -88,9 +112,9 @@ def _chosen_suite(suite: str | None, methods: list[str] | None, datasets: list[s
     numbers = None if seeds is None else parse_seeds(seeds)
     if suite is None:
         if not methods or not datasets:
-            missing = "--datasets" if methods else "--methods"
+            missing = "--datasets is missing, or --data FILE" if methods else "--methods is missing"
             raise InvalidInputError(
-                f"nothing selected: {missing} is missing; name methods and data sets, or a suite (`bench list suites`)"
+                f"nothing selected: {missing}; name methods and data sets, or a suite (`bench list suites`)"
             )
         return Suite(grid=[Grid(methods=methods, datasets=datasets, seeds=numbers or [0])])
     loaded = load_suite(suite)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bench.errors import ResultsError
-from bench.record import Record, RunSpec, pack_labels, unpack_labels
+from bench.record import Record, RunSpec, pack_labels, unpack_labels, without_folders
 from bench.records import RecordFile, RecordStore, RecordWarning, open_records
 
 
@@ -142,3 +142,18 @@ def test_a_broken_line_is_told_by_its_number(tmp_path: Path) -> None:
 def test_a_missing_file_of_records_is_told(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="cannot be read"):
         list(open_records(tmp_path / "nowhere.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("/home/me/x.npz is cut off", "x.npz is cut off"),
+        ("[Errno 2] '/a/b/d.csv'", "[Errno 2] 'd.csv'"),
+        (
+            "see https://example.org/a/b, 3/4 of it, har/X.txt.gz",
+            "see https://example.org/a/b, 3/4 of it, har/X.txt.gz",
+        ),
+    ],
+)
+def test_reasons_hold_no_folders(text: str, kept: str) -> None:
+    assert without_folders(text) == kept

@@ -50,9 +50,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 
+from bench.data.store import Store
 from bench.errors import InvalidInputError, UnsupportedInputError
 from bench.metadata import DataFile, DatasetInfo, MethodInfo
-from bench.store import Store
 
 __all__ = ["Dataset", "FairData", "Method", "encode"]
 

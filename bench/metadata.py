@@ -91,8 +91,8 @@ class DataFile:
     url : str
         Where its owners offer it: for a download, or with `manual` for a person.
     checksum : str
-        ``"sha256:..."``, or ``"md5:..."`` where only that is published; empty where every such file is another,
-        as features that users make themselves.
+        ``"sha256:..."``, or ``"md5:..."`` or ``"gitblob:..."`` where only that is published; empty where every such
+        file is another, as features that users make themselves.
     bytes : int
         Size; 0 where it is not known.
     what : str
@@ -140,6 +140,8 @@ class DatasetInfo:
         Footnotes for every table that shows the data set.
     synthetic : bool
         Drawn from a random generator: left out of ``--datasets all``.
+    own_file : bool
+        Reads a file that the user names with a parameter: left out of ``--datasets all``.
     """
 
     name: str
@@ -157,6 +159,7 @@ class DatasetInfo:
     published_as: str | None = None
     notes: tuple[str, ...] = ()
     synthetic: bool = False
+    own_file: bool = False
 
 
 # The true labels, scored beside the methods: what the metrics say of a perfect match.

@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bench.data.prepared import Prepared, prepare
+from bench.data.store import Store
 from bench.errors import BenchError, InvalidInputError, MissingDataError, UnknownNameError
 from bench.fingerprint import source_hash
 from bench.metadata import REFERENCE_INFO, MethodInfo
-from bench.prepared import Prepared, prepare
 from bench.record import RunSpec, Status, canonical_json
 from bench.registry import AdapterKind, Entry, Registry, kind_title, normalise
-from bench.store import Store
 from bench.suite import Grid, Settings, Suite
 
 __all__ = ["REFERENCE", "Plan", "PlannedRun", "make_plan", "run_key"]
@@ -199,7 +199,7 @@ class _Planner:
         for entry in entries.values():
             if entry.problem:
                 self.left_out.append(f"{kind_title(kind)} '{entry.name}': {entry.problem}")
-            elif not getattr(entry.info, "synthetic", False) and not _reads_a_file_of_the_users(entry):
+            elif not getattr(entry.info, "synthetic", False) and not getattr(entry.info, "own_file", False):
                 chosen[entry.name] = entry
         return chosen
 
@@ -246,10 +246,6 @@ def resolve_params(entry: Entry, given: dict[str, Any]) -> dict[str, Any]:
         except (TypeError, ValueError):
             raise InvalidInputError(f"{entry.name}.{name}={value!r} cannot be recorded; give a JSON value") from None
     return params
-
-
-def _reads_a_file_of_the_users(entry: Entry) -> bool:
-    return entry.kind == "dataset" and bool(entry.load().local_params)
 
 
 def _refuse_unnamed_file(dataset: Entry, params: dict[str, Any]) -> None:

@@ -181,7 +181,7 @@ def get_dataset(name: str) -> type[Dataset]:
 
 def load_dataset(name: str, **params: Any) -> FairData:
     """Load the data set called `name` with the given parameters."""
-    from bench.store import Store
+    from bench.data.store import Store
 
     data: FairData = get_dataset(name)(**params).load(Store.default())
     return data

@@ -8,12 +8,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.data.store import Store
 from bench.execution.slots import local_slots
 from bench.plan import make_plan
 from bench.records import RecordStore
 from bench.registry import Registry
 from bench.runner import carry_out, select_runs
-from bench.store import Store
 from bench.suite import Grid, Suite
 from benchmarks.timing import median_seconds, row
 

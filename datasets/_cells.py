@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from bench.adapters import Dataset, FairData
+from bench.data.store import Store
 from bench.errors import InvalidInputError
-from bench.store import Store
 
 from ._cells_steps import (
     TARGET_SUM,

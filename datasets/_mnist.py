@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.store import Store
 from bench.metadata import DataFile
-from bench.store import Store
 
 from ._files import damaged
 

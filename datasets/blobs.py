@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from bench.adapters import Dataset, FairData
+from bench.data.store import Store
 from bench.errors import InvalidInputError
 from bench.metadata import DatasetInfo
-from bench.store import Store
 
 
 class Blobs(Dataset):

@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import ClassVar
 
+from bench.data.store import Store
 from bench.errors import InvalidInputError, MissingDataError
 from bench.metadata import DatasetInfo
-from bench.store import Store
 
 from ._cells import LAYERS, Cells, CellsDataset
 from ._cells_files import read_h5ad, read_npz
@@ -48,6 +48,7 @@ class OwnCells(CellsDataset):
         sensitive="sensitive column",
         kind="vector",
         licence="as its owner says",
+        own_file=True,
     )
     local_params: ClassVar[tuple[str, ...]] = ("path",)
 

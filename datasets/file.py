@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.adapters import Dataset, FairData
+from bench.data.store import Store
 from bench.errors import InvalidInputError, MissingDataError
 from bench.metadata import DatasetInfo
-from bench.store import Store
 
 from ._table_files import existing, listed, missing_column, read_arrays, read_table
 from ._tabular import Encoded, Features, encode_column, make_features
@@ -65,6 +65,7 @@ class File(Dataset):
         sensitive="sensitive column",
         kind="vector",
         licence="as its owner says",
+        own_file=True,
     )
     local_params: ClassVar[tuple[str, ...]] = ("path",)
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.adapters import Dataset, FairData
-from bench.archives import extract_member
+from bench.data.archives import extract_member
+from bench.data.store import Located, Store
 from bench.metadata import DataFile, DatasetInfo
-from bench.store import Located, Store
 
 from ._files import damaged, decompressed, number_table
 

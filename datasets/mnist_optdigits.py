@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bench.adapters import Dataset, FairData
+from bench.data.store import Store
 from bench.metadata import DatasetInfo
-from bench.store import Store
 
 from ._images import mnist_sample, package_versions, resize_bilinear, to_signed
 

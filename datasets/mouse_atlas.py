@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
+from bench.data.store import Store
 from bench.metadata import DataFile, DatasetInfo
-from bench.store import Store
 
 from ._cells import Cells, CellsDataset
 from ._cells_files import named_values

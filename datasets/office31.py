@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.adapters import Dataset, FairData
+from bench.data.store import Store
 from bench.errors import InvalidInputError
 from bench.metadata import DataFile, DatasetInfo
-from bench.store import Store
 
 from ._features import Features, Scale, read_features, squash, unexpected_count, weights_note, write_features
 from ._files import damaged

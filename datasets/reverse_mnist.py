@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.adapters import Dataset, FairData
+from bench.data.store import Store
 from bench.errors import InvalidInputError
 from bench.metadata import DataFile, DatasetInfo
-from bench.store import Store
 
 from ._images import BACKGROUND, blank, check_size, flip_background, paste
 from ._mnist import read_mnist

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bench.adapters import Dataset, FairData
+from bench.data.store import Store
 from bench.metadata import DatasetInfo
-from bench.store import Store
 
 from ._images import mnist_sample, package_versions, to_signed, with_inverted_copies
 

@@ -6,8 +6,8 @@ changes than their notes say. Parameters: see :class:`bench.datasets._cells.Cell
 
 from __future__ import annotations
 
+from bench.data.store import Store
 from bench.metadata import DataFile, DatasetInfo
-from bench.store import Store
 
 from ._cells import Cells, CellsDataset
 from ._cells_files import read_npz

@@ -60,7 +60,7 @@ def test_info_of_a_method_and_of_a_data_set(cli) -> None:
     data = json.loads(cli("info", "reverse-digits", "--format", "json").out)
     assert data["group sizes"] == {"original": 1797, "inverted": 1797}
     assert data["ceilings (true labels)"]["balance_ceiling"] == 1.0
-    assert "ceilings" in cli("info", "blobs").out
+    assert "Balance ceiling" in cli("info", "blobs").out
 
 
 def test_doctor_looks_at_everything(cli, results: Path, plugins: Path) -> None:

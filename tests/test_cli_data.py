@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.data.prepared import prepare
+from bench.data.store import Store
 from bench.errors import InvalidInputError
 from bench.plan import Plan, make_plan
-from bench.prepared import prepare
 from bench.records import RecordStore
 from bench.registry import Registry
-from bench.store import Store
 from bench.suite import Grid, Suite
 
 FILE = Registry().datasets["file"]

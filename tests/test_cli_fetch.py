@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import hosts
+from bench.data import hosts
 
 CONTENT = b"1 2 3\n"
 PLUGIN = """

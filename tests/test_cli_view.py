@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 
 from bench.cli import view
+from bench.data.store import Store
 from bench.execution.job import Slot
 from bench.plan import PlannedRun, make_plan
 from bench.record import Record
 from bench.registry import Registry
 from bench.runner import Selection
-from bench.store import Store
 from bench.suite import Grid, Suite
 
 SLOT = Slot(0, "cpu", (0,))

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments : list of str, optional
         In place of the process's own.
     """
-    from bench.cli import fetch, inspect, results, run  # noqa: F401 -- they register their commands
+    from bench.cli import describe, fetch, health, listing, results, run  # noqa: F401 -- they register their commands
 
     try:
         app(args=arguments, prog_name="bench")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -13,7 +13,19 @@ from rich.console import Console
 if TYPE_CHECKING:
     from bench.registry import Registry
 
-__all__ = ["Plugins", "ResultsFolder", "app", "console", "print_json", "registry", "show_warnings"]
+__all__ = [
+    "DEFAULT_RESULTS",
+    "Format",
+    "Plugins",
+    "ResultsFolder",
+    "app",
+    "console",
+    "print_field",
+    "print_json",
+    "print_table",
+    "registry",
+    "show_warnings",
+]
 
 app = typer.Typer(
     help="Fair clustering methods, compared.",
@@ -26,6 +38,7 @@ ResultsFolder = Annotated[
     Path,
     typer.Option("--results", envvar="BENCH_RESULTS", help="Folder of records and MLflow database.", metavar="DIR"),
 ]
+Format = Annotated[Literal["text", "json"], typer.Option("--format", help="For people, or for programs.")]
 Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugins", help="Folder with adapters of your own; may be repeated.", metavar="DIR"),
@@ -47,6 +60,30 @@ def console(*, stderr: bool = False) -> Console:
 def print_json(value: Any) -> None:
     """Write `value` as JSON for programs."""
     console().out(json.dumps(value, indent=2, default=str))
+
+
+def print_table(heading: str, rows: list[dict[str, Any]]) -> None:
+    """Write rows with the same keys as a table under `heading`."""
+    from rich.table import Table
+
+    table = Table(title=heading, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for column in rows[0] if rows else ():
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    console().print(table, markup=False)
+
+
+def print_field(key: str, value: Any) -> None:
+    """Write one field, a mapping as a line for each of its items; nothing for an empty value."""
+    out = console()
+    if isinstance(value, dict):
+        out.print(f"{key}:", markup=False)
+        for name, item in value.items():
+            shown = f"{item:.4f}" if isinstance(item, float) else item
+            out.print(f"  {name}: {shown}", markup=False)
+    elif value not in ("", (), None):
+        out.print(f"{key}: {value}", markup=False)
 
 
 def registry(plugins: list[Path] | None) -> Registry:

@@ -51,8 +51,8 @@ def _named(names: list[str], plugins: list[Path] | None) -> list[Entry]:
 
 
 def _build(entries: list[Entry], images: Path) -> None:
-    from bench.fetch import build
-    from bench.store import Store
+    from bench.data.fetch import build
+    from bench.data.store import Store
 
     if len(entries) != 1:
         raise InvalidInputError(f"--from-images makes the file of one data set, {len(entries)} are named; name one")
@@ -66,8 +66,8 @@ def _build(entries: list[Entry], images: Path) -> None:
 
 def _fetch(entry: Entry) -> bool:
     """Get the files of one data set and tell of each; whether all are ready."""
-    from bench.fetch import fetch as fetch_files
-    from bench.store import Store
+    from bench.data.fetch import fetch as fetch_files
+    from bench.data.store import Store
 
     try:
         dataset = entry.load()()

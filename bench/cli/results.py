@@ -194,9 +194,9 @@ def _chosen(records: list[Record], methods: list[str] | None, datasets: list[str
 
 
 def _panel(found: Registry, store: RecordStore, method: Entry, dataset: str, seed: int) -> Panel:
-    from bench.prepared import prepare
+    from bench.data.prepared import prepare
+    from bench.data.store import Store
     from bench.reporting.figures import Panel
-    from bench.store import Store
 
     data_entry = found.get("dataset", dataset)
     wanted = (method.name, data_entry.name, seed)

@@ -56,11 +56,11 @@ def run(
 ) -> None:
     """Run methods x data sets x seeds; what is done already is not run again."""
     from bench.cli.view import view_for
+    from bench.data.store import Store
     from bench.execution.slots import local_slots
     from bench.plan import make_plan
     from bench.records import RecordStore
     from bench.runner import OnRecord, carry_out, select_runs
-    from bench.store import Store
     from bench.suite import parse_setting
     from bench.tracking import Tracker, resolve_uri
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from bench.adapters import Dataset, FairData
 from bench.conformance.shared import ConformanceError, metadata_is_literal, parameters_round_trip, torch_stays_out
+from bench.data.store import Store
 from bench.errors import MissingDataError
 from bench.metadata import DatasetInfo
 from bench.registry import Entry
-from bench.store import Store
 
 __all__ = ["DATASET_CHECKS"]
 

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.adapters import Method
+from bench.data.prepared import Prepared
 from bench.errors import UnsupportedInputError
 from bench.execution.job import Finished, Job, Slot
 from bench.labels import checked_labels
-from bench.prepared import Prepared
 from bench.record import Status
 from bench.registry import load_adapter
 

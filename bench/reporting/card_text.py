@@ -27,7 +27,7 @@ def card_text(card: Mapping[str, Any]) -> RenderableType:
     Parameters
     ----------
     card : mapping
-        What :func:`bench.card.dataset_card` made.
+        What :func:`bench.data.card.dataset_card` made.
 
     Returns
     -------

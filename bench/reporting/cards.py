@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.card import class_by_group
-from bench.prepared import Prepared
+from bench.data.card import class_by_group
+from bench.data.prepared import Prepared
 from bench.reporting.canvas import GROUP_COLOURS, new_figure, save_figure
 
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.errors import BenchError, InvalidInputError
+from bench.errors import InvalidInputError
+from bench.reporting.canvas import ENDINGS, new_figure, save_figure
 from bench.reporting.panels import Points, draw_panels
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 __all__ = ["Panel", "embedding_figure"]
 
-_ENDINGS = (".png", ".pdf")
 # t-SNE's usual perplexity; smaller samples need less.
 _PERPLEXITY = 30.0
 _FEWEST = 5
@@ -81,28 +81,15 @@ def embedding_figure(
     van der Maaten and Hinton, Visualizing Data using t-SNE, JMLR 9, 2008.
     """
     target = Path(path)
-    if target.suffix.lower() not in _ENDINGS:
+    if target.suffix.lower() not in ENDINGS:
         raise InvalidInputError(f"figure {target} has no known ending; name it .png or .pdf")
     if not panels:
         raise InvalidInputError("no panels to draw; give at least one embedding")
-    figure = _empty_figure(len(panels))
+    figure = new_figure(3.1 * len(panels) + 1.2, 6.3)
     drawn = [_project(Panel(*panel), seed, max_points) for panel in panels]
     draw_panels(figure, drawn, seed)
-    _save(figure, target)
+    save_figure(figure, target)
     return target
-
-
-def _empty_figure(n_panels: int) -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise BenchError(
-            "figures need matplotlib, which is not installed; pip install fair-clustering-bench[plot]"
-        ) from None
-    # A Figure of its own leaves pyplot's global state and the user's backend alone.
-    figure = Figure(figsize=(3.1 * n_panels + 1.2, 6.3))
-    figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)
-    return figure
 
 
 def _project(panel: Panel, seed: int, max_points: int) -> Points:
@@ -144,13 +131,3 @@ def _tsne(embedding: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     low, high = xy.min(axis=0), xy.max(axis=0)
     square: NDArray[np.float64] = (xy - (low + high) / 2) / max(float(np.max(high - low)), np.finfo(float).tiny)
     return square
-
-
-def _save(figure: Figure, target: Path) -> None:
-    # Without dates and versions, equal pictures are equal files.
-    metadata = {"CreationDate": None, "Producer": None} if target.suffix.lower() == ".pdf" else {"Software": None}
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(target, dpi=160, metadata=metadata)
-    except OSError as error:
-        raise BenchError(f"figure {target} cannot be written ({error.strerror}); name another file") from None

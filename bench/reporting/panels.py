@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.reporting.canvas import GROUP_COLOURS
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -27,8 +29,6 @@ _CLASS_COLOURS = (
     "#717581",
     "#92dadd",
 )
-# Dark to light, so that groups differ in grey as well: blue and orange first, which nobody confuses.
-_GROUP_COLOURS = ("#0b3c8c", "#f5a11c", "#7a0f3d", "#58c7b0", "#5c5c5c", "#c9b6e4")
 _MARKERS = "o^sDvP"
 
 # Share of the panel's width from which a class is named a second time.
@@ -52,7 +52,7 @@ def draw_panels(figure: Figure, panels: Sequence[Points], seed: int) -> None:
     axes = figure.subplots(2, len(panels), squeeze=False)
     for column, points in enumerate(panels):
         class_colours = _colours(len(points.class_names), _CLASS_COLOURS)
-        group_colours = _colours(len(points.group_names), _GROUP_COLOURS)
+        group_colours = _colours(len(points.group_names), GROUP_COLOURS)
         _scatter(axes[0, column], points, class_colours[points.classes], seed)
         _scatter(axes[1, column], points, group_colours[points.groups], seed)
         _name_classes(axes[0, column], points)
@@ -130,7 +130,7 @@ def _legends(by_class: Axes, by_group: Axes, points: Points) -> None:
     from matplotlib.lines import Line2D
 
     class_colours = _colours(len(points.class_names), _CLASS_COLOURS)
-    group_colours = _colours(len(points.group_names), _GROUP_COLOURS)
+    group_colours = _colours(len(points.group_names), GROUP_COLOURS)
 
     def dots(names: Sequence[str], colours: NDArray[np.float64], markers: Sequence[str]) -> list[Line2D]:
         return [

@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
+from bench.data.store import Store
 from bench.errors import InvalidInputError
 from bench.execution.engine import run_locally
 from bench.execution.isolate import context, run_isolated
@@ -18,7 +19,6 @@ from bench.execution.job import Job, Outcome, Slot
 from bench.execution.slots import local_slots
 from bench.plan import make_plan
 from bench.registry import Registry
-from bench.store import Store
 from bench.suite import Grid, Suite
 
 SLOT = Slot(0, "cpu", (0,))

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.data.store import Store
 from bench.errors import InvalidInputError, UnknownNameError
 from bench.plan import Plan, make_plan
 from bench.registry import Registry
-from bench.store import Store
 from bench.suite import Grid, Suite
 
 NOWHERE = Store(())

@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from bench.data.store import Store
 from bench.errors import ResultsError
 from bench.execution.job import Slot
 from bench.plan import Plan, make_plan
@@ -21,7 +22,6 @@ from bench.record import unpack_labels
 from bench.records import RecordStore
 from bench.registry import Registry
 from bench.runner import Silent, Summary, carry_out, select_runs
-from bench.store import Store
 from bench.suite import Grid, Suite
 
 SLOTS = [Slot(0, "cpu", (0,)), Slot(1, "cpu", (0,))]

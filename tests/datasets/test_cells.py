@@ -13,9 +13,9 @@ from scipy.sparse import csr_array
 
 from bench.adapters import FairData
 from bench.conformance.shared import parameters_round_trip
+from bench.data.store import Store
 from bench.errors import InvalidInputError, MissingDataError
 from bench.registry import Registry
-from bench.store import Store
 
 N, GENES = 40, 12
 

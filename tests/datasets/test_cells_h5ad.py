@@ -12,8 +12,8 @@ from bench.datasets.cells import OwnCells
 from scipy.sparse import csr_matrix
 
 from bench.adapters import FairData
+from bench.data.store import Store
 from bench.errors import BenchError, InvalidInputError
-from bench.store import Store
 
 N, GENES = 40, 12
 

@@ -16,9 +16,9 @@ from bench.datasets.office31 import Office31
 from sklearn.cluster import KMeans
 
 from bench.adapters import FairData
+from bench.data.store import Store
 from bench.errors import InvalidInputError, MissingDataError
 from bench.metrics import ceilings, evaluate
-from bench.store import Store
 
 PQF = "ResNet-50 product-quantised; sha256 f237e2540d8fc39ad0a27b371634fbc7b8131cb9c3bd8409e10355dfa9152258"
 Arrays = dict[str, np.ndarray]

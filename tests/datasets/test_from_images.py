@@ -16,8 +16,8 @@ from bench.datasets.mtfl import Mtfl
 from bench.datasets.office31 import Office31
 from PIL import Image
 
+from bench.data.store import Store
 from bench.errors import BenchError, InvalidInputError
-from bench.store import Store
 
 PLAIN = PixelScale(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 

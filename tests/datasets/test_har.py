@@ -15,9 +15,9 @@ from bench.datasets import har
 from bench.datasets.har import Har
 
 from bench.adapters import FairData
+from bench.data.store import Store
 from bench.errors import MissingDataError
 from bench.metrics import ceilings
-from bench.store import Store
 
 ZIP = "human+activity+recognition+using+smartphones.zip"
 

@@ -18,10 +18,10 @@ from PIL import Image
 from sklearn.cluster import KMeans
 
 from bench.adapters import FairData
+from bench.data.store import Store
 from bench.errors import InvalidInputError, MissingDataError
 from bench.metadata import DataFile
 from bench.metrics import ceilings, evaluate
-from bench.store import Store
 
 N_MNIST, N_USPS = 30, 20
 FORMS = ("usps.bz2", "usps_torchvision_uint8.npz", "zip.train.gz")

@@ -12,10 +12,10 @@ import pytest
 from bench.datasets.mouse_atlas import MouseAtlas
 
 from bench.adapters import FairData
+from bench.data.store import Store
 from bench.errors import InvalidInputError, MissingDataError
 from bench.metadata import DataFile
 from bench.metrics import ceilings
-from bench.store import Store
 
 MATRIX, SHEET = MouseAtlas.info.files
 ARRAYS = SHEET.instead[0][0]

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.adapters import FairData
+from bench.data.store import Store
 from bench.errors import InvalidInputError
 from bench.metrics import ceilings
-from bench.store import Store
 
 N = 50
 

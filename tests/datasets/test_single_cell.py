@@ -11,9 +11,9 @@ from bench.datasets._cells_steps import dispersion_rank, library_size, with_data
 from sklearn.cluster import KMeans
 
 import bench
+from bench.data.store import Store
 from bench.errors import MissingDataError
 from bench.metrics import ceilings, evaluate
-from bench.store import Store
 
 N_SEEDS = 5
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.card import prepared_data
+from bench.data.card import prepared_data
+from bench.data.store import Store
 from bench.errors import BenchError, InvalidInputError
 from bench.registry import Registry
 from bench.reporting.cards import _sample, card_figure
-from bench.store import Store
 
 pytest.importorskip("matplotlib", reason="figures need matplotlib, an optional extra")
 

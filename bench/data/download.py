@@ -11,9 +11,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.checksums import split_checksum
+from bench.data.checksums import split_checksum
+from bench.data.hosts import SilentHostError, ask, host_of, is_silent, remember_silent
 from bench.errors import BenchError
-from bench.hosts import SilentHostError, ask, host_of, is_silent, remember_silent
 from bench.metadata import DataFile
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.data.prepared import Prepared, prepare
+from bench.data.store import Store
 from bench.errors import BenchError
-from bench.prepared import Prepared, prepare
 from bench.registry import Registry
-from bench.store import Store
 
 BLOBS = Registry().datasets["blobs"]
 NOWHERE = Store(())
@@ -165,9 +165,9 @@ def _python(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 _PREPARE = """
-from bench.prepared import prepare
+from bench.data.prepared import prepare
 from bench.registry import Registry
-from bench.store import Store
+from bench.data.store import Store
 prepared = prepare(Registry().datasets["blobs"], {"n": 20000}, Store(()))
 print(prepared.folder, prepared.X().shape, prepared.content_hash)
 """
@@ -192,7 +192,7 @@ _READ = """
 import sys
 from pathlib import Path
 import numpy as np
-from bench.prepared import Prepared
+from bench.data.prepared import Prepared
 
 def own_megabytes():
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import store as store_module
+from bench.data import store as store_module
+from bench.data.store import Store, data_cache
 from bench.errors import InvalidInputError, MissingDataError
 from bench.metadata import DataFile
-from bench.store import Store, data_cache
 
 CONTENT = b"twelve bytes"
 FILE = DataFile("set/x.bin", "https://example.org/x.bin", f"sha256:{hashlib.sha256(CONTENT).hexdigest()}", 12)

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import download as module
-from bench import hosts
-from bench.download import DownloadError, can_download, download
+from bench.data import download as module
+from bench.data import hosts
+from bench.data.download import DownloadError, can_download, download
 from bench.metadata import DataFile
 
 CONTENT = random.Random(0).randbytes(600_000)
@@ -236,7 +236,7 @@ def test_a_full_disk(site, reply, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 _FETCH = """
 import sys
 from pathlib import Path
-from bench.download import download
+from bench.data.download import download
 from bench.metadata import DataFile
 url, checksum, folder = sys.argv[1:]
 print(len(download(DataFile("set/x.bin", url, checksum), Path(folder)).read_bytes()))

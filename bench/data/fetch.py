@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from bench.data.store import Store, data_cache
 from bench.errors import BenchError, InvalidInputError, MissingDataError
-from bench.store import Store, data_cache
 
 if TYPE_CHECKING:
     from bench.adapters import Dataset

@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from platformdirs import user_cache_path
 
-from bench.checksums import digest, split_checksum
+from bench.data.checksums import digest, split_checksum
 from bench.errors import MissingDataError
 from bench.metadata import DataFile
 
@@ -29,7 +29,7 @@ def data_cache() -> Path:
 
 
 def file_digest(path: Path, kind: str = "sha256") -> str:
-    """Digest of a file, remembered in the cache, see :func:`bench.checksums.digest`."""
+    """Digest of a file, remembered in the cache, see :func:`bench.data.checksums.digest`."""
     return digest(path, kind, cache_folder() / "checksums.json")
 
 
@@ -163,7 +163,7 @@ class Store:
         raise MissingDataError(missing_line(file, "; ".join(dict.fromkeys(filter(None, causes)))))
 
     def _download(self, file: DataFile) -> Path:
-        from bench.download import DownloadError, can_download, download
+        from bench.data.download import DownloadError, can_download, download
 
         if not can_download(file):
             raise _CannotDownloadError

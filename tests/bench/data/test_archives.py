@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import archives
-from bench.archives import extract_member
+from bench.data import archives
+from bench.data.archives import extract_member
 from bench.errors import MissingDataError
 
 TEXT = b"1 2 3\n" * 10_000

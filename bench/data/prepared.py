@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.adapters import Dataset, FairData
+from bench.data.store import Store, cache_folder, file_digest
 from bench.errors import BenchError
 from bench.fingerprint import source_hash
 from bench.record import canonical_json
 from bench.registry import Entry
-from bench.store import Store, cache_folder, file_digest
 
 __all__ = ["Prepared", "prepare"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import checksums
-from bench.checksums import digest
+from bench.data import checksums
+from bench.data.checksums import digest
 
 
 @pytest.fixture

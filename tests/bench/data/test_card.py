@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.card import class_by_group, dataset_card, kmeans_on_input, prepared_data
+from bench.data.card import class_by_group, dataset_card, kmeans_on_input, prepared_data
+from bench.data.store import Store
 from bench.errors import UnknownNameError
 from bench.registry import Entry, Registry
 from bench.reporting.card_text import WIDTH, card_text
-from bench.store import Store
 
 BUILT_IN = Registry().datasets
 NOWHERE = Store(())
@@ -144,7 +144,7 @@ def test_kmeans_on_many_samples_is_fitted_on_some_and_scored_on_all(monkeypatch:
     data = prepared_data(BUILT_IN["blobs"], NOWHERE, {"n": 2000, "separation": 40.0})
     whole, how = kmeans_on_input(data)
     assert "fitted on" not in how
-    monkeypatch.setattr("bench.card._FITTED_ON", 500)
+    monkeypatch.setattr("bench.data.card._FITTED_ON", 500)
     some, how = kmeans_on_input(data)
     assert "fitted on 500 samples" in how
     assert some == whole
@@ -190,7 +190,7 @@ def test_the_papers_data_sets_have_the_ceilings_they_are_known_by(name: str, mon
     if name not in BUILT_IN:
         pytest.skip(f"there is no data set {name}")
     # Minutes of k-means belong to the data sets' own tests.
-    monkeypatch.setattr("bench.card.kmeans_on_input", lambda data: ({}, ""))
+    monkeypatch.setattr("bench.data.card.kmeans_on_input", lambda data: ({}, ""))
     card = dataset_card(BUILT_IN[name], HERE)
     if card["status"] != "ready":
         pytest.skip(f"BENCH_DATA lacks the files of {name}")

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.prepared import Prepared, prepare
+from bench.data.store import FileState, Store
 from bench.errors import MissingDataError
 from bench.metrics import ceilings, contingency, evaluate
 from bench.plan import resolve_params
-from bench.prepared import Prepared, prepare
 from bench.registry import Entry
-from bench.store import FileState, Store
 
 __all__ = ["class_by_group", "dataset_card", "kmeans_on_input", "prepared_data"]
 

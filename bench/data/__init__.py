@@ -1,0 +1,1 @@
+"""The data sets' way in: found, downloaded, verified, prepared, described."""

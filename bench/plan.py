@@ -135,6 +135,7 @@ class _Planner:
     left_out: list[str] = field(default_factory=list)
 
     def grid(self, grid: Grid) -> Iterable[PlannedRun]:
+        """Runs of one grid: data set by data set, so that each is prepared once."""
         methods = self._select("method", grid.methods)
         datasets = self._select("dataset", grid.datasets)
         for dataset in datasets:

@@ -102,6 +102,26 @@ def test_a_failed_run_is_no_failed_benchmark(cli, plugins: Path, results: Path) 
     assert "error: faulty on blobs, seed 0: RuntimeError" in status.out
 
 
+@pytest.mark.parametrize(
+    ("how", "status", "reason"),
+    [
+        ("raise", "error", "RuntimeError: the method's own mistake"),
+        ("killed", "error", "its process was killed by SIGKILL"),
+        ("hang", "timeout", "took longer than its time-out of 2 s"),
+        ("memory", "oom", "MemoryError: no room"),
+    ],
+)
+def test_every_bad_end_is_one_record_and_a_reason_in_the_table(
+    cli, plugins: Path, results: Path, how: str, status: str, reason: str
+) -> None:
+    arguments = ("--methods", "faulty", "--datasets", "blobs", "--set", f"faulty.how={how}", "--timeout", "2")
+    assert cli(*RUN, *arguments, "--plugins", plugins, "--results", results).code == 0
+    (record,) = [json.loads(path.read_text()) for path in (results / "records").iterdir()]
+    assert record["status"] == status
+    table = cli("table", "--results", results, "--plugins", plugins, "--format", "markdown").out
+    assert f"{status}: {reason}" in table
+
+
 def test_quiet_is_quiet(cli, results: Path) -> None:
     done = cli(*RUN, "--methods", "random", "--datasets", "blobs", "--quiet", "--results", results)
     assert (done.code, done.out, done.err) == (0, "", "")

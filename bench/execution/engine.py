@@ -54,11 +54,13 @@ def run_locally(
         n_jobs=len(slots), backend="threading", batch_size=1, pre_dispatch="n_jobs", return_as="generator_unordered"
     )
     results: Iterator[tuple[Task, Result]] = parallel(delayed(on_free_slot)(task) for task in tasks)
+    heard_all = False
     try:
         for done in results:  # noqa: UP028 -- the listener's leaving must reach us, not joblib
             yield done
-    except BaseException:
-        stop.set()
-        for _unheard in results:
-            pass
-        raise
+        heard_all = True
+    finally:
+        if not heard_all:
+            stop.set()
+            for _unheard in results:
+                pass

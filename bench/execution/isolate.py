@@ -96,6 +96,7 @@ class _Watch:
         self.peak_rss_mb = 0.0
 
     def until_end(self, stop: threading.Event) -> Finished:
+        """Wait for the process's last message, its death, its time-out or `stop`, whichever comes first."""
         deadline = None if self.timeout is None else time.monotonic() + self.timeout
         while True:
             ready = wait([self.receiver, self.process.sentinel], timeout=_POLL_SECONDS)

@@ -208,7 +208,7 @@ def f_measure(nmi: float, mnce: float, beta: float = 1.0) -> float:
     References
     ----------
     .. [1] P. Zeng et al. Deep fair clustering via maximizing and minimizing mutual information. CVPR 2023,
-       Definition 3. DOI 10.1109/CVPR52729.2023.02292.
+       Definition 3. DOI 10.48550/arXiv.2209.12396.
 
     Examples
     --------

@@ -58,7 +58,7 @@ def balance(labels: ArrayLike, sensitive: ArrayLike) -> float:
     .. [1] F. Chierichetti, R. Kumar, S. Lattanzi, S. Vassilvitskii. Fair clustering through fairlets.
        NeurIPS 2017. arXiv:1802.05733.
     .. [2] P. Zeng et al. Deep fair clustering via maximizing and minimizing mutual information. CVPR 2023,
-       Section 3.4. DOI 10.1109/CVPR52729.2023.02292.
+       Section 3.4. DOI 10.48550/arXiv.2209.12396.
 
     Examples
     --------
@@ -150,7 +150,7 @@ def mnce(labels: ArrayLike, sensitive: ArrayLike) -> float:
     References
     ----------
     .. [1] P. Zeng et al. Deep fair clustering via maximizing and minimizing mutual information. CVPR 2023,
-       Definition 2. DOI 10.1109/CVPR52729.2023.02292.
+       Definition 2. DOI 10.48550/arXiv.2209.12396.
 
     Examples
     --------

@@ -93,6 +93,7 @@ class _Builder:
         self.dataset_defaults = dataset_defaults
 
     def fill(self) -> tuple[dict[tuple[Row, Column], Entry], dict[tuple[Row, Column, str], Cell]]:
+        """Entries and cells of all rows, ranked."""
         entries: dict[tuple[Row, Column], Entry] = {}
         cells: dict[tuple[Row, Column, str], Cell] = {}
         for row in self.axes.rows:

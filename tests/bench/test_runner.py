@@ -21,6 +21,7 @@ from bench.plan import Plan, make_plan
 from bench.record import unpack_labels
 from bench.records import RecordStore
 from bench.registry import Registry
+from bench.reporting.cells import build_table
 from bench.runner import Silent, Summary, carry_out, select_runs
 from bench.suite import Grid, Suite
 
@@ -185,6 +186,8 @@ def test_an_interruption_keeps_what_is_done_and_records_the_rest(plugins: Path, 
     kept = [json.loads(path.read_text()) for path in results.glob("records/*.json")]
     assert sorted(record["status"] for record in kept) == ["interrupted"] * 4 + ["ok"]
     assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    table = build_table(RecordStore(results).current(), methods={}, datasets={})
+    assert any("interrupted: stopped by the user" in cell.reason for cell in table.cells.values())
 
 
 def test_an_interrupted_run_is_run_the_next_time(plugins: Path, records: RecordStore) -> None:

@@ -28,7 +28,8 @@ def k_median(
 ) -> tuple[NDArray[np.int64], float]:
     """Cluster `points` around geometric medians.
 
-    Seeds are drawn with probability proportional to the distance to the nearest one so far. Then every iteration
+    Seeds are drawn with probability proportional to the distance to the nearest one so far; the means of the points
+    nearest to each are the first centres. Then every iteration
     assigns points to the nearest centre and moves each centre by one step of Weiszfeld's algorithm towards the
     median of its points. Neither can raise the cost.
 
@@ -96,7 +97,9 @@ def _seeds(points: Floats, norms: Floats, k: int, rng: np.random.Generator) -> F
         # Where all points coincide with a seed, any other one does.
         drawn = np.searchsorted(reach, rng.uniform(0, reach[-1]), side="right") if reach[-1] > 0 else len(chosen)
         chosen.append(min(int(drawn), len(points) - 1))
-    return points[chosen]
+    labels, _ = _nearest(points, norms, points[chosen])
+    # Equal weights give means. Weiszfeld's steps hardly leave a centre that is a point itself.
+    return _weiszfeld_step(points, labels, np.ones(len(points), dtype=np.float32), points[chosen])
 
 
 def _weiszfeld_step(points: Floats, labels: NDArray[np.int64], distances: Floats, centres: Floats) -> Floats:

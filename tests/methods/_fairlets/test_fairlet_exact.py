@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from bench.methods._fairlets import exact_fairlets, fairlet_decomposition, star_cost
+from bench.methods._fairlets.exact import _without_bridges
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,6 +91,11 @@ def test_equal_points_still_make_stars():
     counts = np.bincount(exact.ids)
     assert counts.max() <= 4
     assert star_cost(np.zeros((9, 1)), [0, 0, 0, 1, 1, 1, 1, 1, 1], exact.ids) == 0
+
+
+def test_an_edge_between_two_stars_is_dropped():
+    i, j = _without_bridges(np.array([0, 0, 1]), np.array([0, 1, 1]))
+    assert (i.tolist(), j.tolist()) == ([0, 1], [0, 1])
 
 
 @pytest.mark.parametrize(("d", "q"), [(2, 1), (5, 1), (2, 3)])

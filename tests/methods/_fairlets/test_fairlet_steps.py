@@ -117,6 +117,12 @@ def test_fairlets_are_broken_as_the_last_resort():
     assert removed.tolist() == [[3, 0], [1, 1], [0, 1]]
 
 
+def test_the_child_that_gains_most_a_point_is_broken_first():
+    # At 1:3, the 2 reds need a gain of 2: the third child offers it for 2 points, the second only 1 for 3.
+    removed = removed_counts(np.array([[2, 0], [5, 2], [4, 2]]), np.array([0, 0, 0]), Ratio(1, 3))
+    assert removed.tolist() == [[2, 0], [0, 0], [1, 1]]
+
+
 @settings(deadline=None)
 @given(
     COPRIME,

@@ -23,6 +23,12 @@ def test_one_cluster_ends_at_the_geometric_median():
     assert abs(cost - 1002) < 1
 
 
+def test_a_median_that_is_neither_a_point_nor_the_mean():
+    # The Fermat point of this triangle is (1, 1 / sqrt 3): cost 10 + sqrt 3.
+    _, cost = fit([[0.0, 0.0], [2.0, 0.0], [1.0, 10.0]], 1, tol=1e-9, max_iter=1000)
+    assert abs(cost - (10 + 3**0.5)) < 1e-3
+
+
 def test_an_outlier_does_not_pull_as_it_does_k_means():
     # Squares would give the outlier a centre of its own and join the other two groups.
     points = np.r_[np.zeros(50), np.full(50, 1.0), 30.0][:, None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
@@ -246,8 +246,3 @@ def _entry(found: Found, path: Path, module: str, origin: str) -> Entry:
         kind = "method"
     name = found.info.name if found.info else found.class_name
     return Entry(kind, normalise(name), found.info, module, found.class_name, path, origin, found.problem)
-
-
-def usable(entries: Iterable[Entry]) -> list[Entry]:
-    """Entries without a problem."""
-    return [entry for entry in entries if not entry.problem]

@@ -177,10 +177,11 @@ def carry_out(
 
 
 def _keep(record: Record, outcome: Outcome, records: RecordStore) -> None:
-    earlier = records.read(record.key)
-    if record.status == "interrupted" and earlier is not None and earlier.status in SETTLED:
-        # A run that was asked for again and did not come to its end takes nothing away.
-        return
+    if record.status == "interrupted":
+        earlier = records.read(record.key)
+        if earlier is not None and earlier.status in SETTLED:
+            # A run that was asked for again and did not come to its end takes nothing away.
+            return
     records.write(record)
     if outcome.finished.embedding is not None:
         records.write_embedding(record.key, outcome.finished.embedding)
@@ -230,7 +231,6 @@ def _job(run: PlannedRun, records: RecordStore, timeout: float | None) -> Job:
     if run.prepared is None:
         raise ValueError(f"{run} has no data")
     return Job(
-        name=str(run),
         module=run.method.module,
         class_name=run.method.class_name,
         path=run.method.path,

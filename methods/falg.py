@@ -14,7 +14,7 @@ from bench.metadata import MethodInfo
 
 from ._assignment import FairAssignment, fair_assignment
 from ._deep.parameters import check_at_least, check_choice, seeds
-from .ae_kmeans import AEKMeans
+from ._tracks import ae_embedding
 
 __all__ = ["FAlg"]
 
@@ -36,7 +36,7 @@ class FAlg(Method):
         Squared distances to means, or distances to geometric medians. The paper's local search over medoids for
         k-median is replaced by Weiszfeld steps from the k-means centres (our choice).
     features : {"raw", "ae"}
-        What is clustered: the samples as they are, or the embedding of :class:`AEKMeans` with its default recipe, the
+        What is clustered: the samples as they are, or the embedding of ``ae_kmeans`` with its default recipe, the
         very one of the AE + k-means row with the same seed.
     n_init : int
         Restarts of k-means.
@@ -141,22 +141,21 @@ class FAlg(Method):
 
     def _embed(self, samples: NDArray[np.float32], groups: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
         """Embedding of the AE + k-means row with the same seed."""
-        # Its own k-means comes after the training, so one restart leaves the embedding as it is.
-        encoder = AEKMeans(
-            self.n_clusters,
-            epochs=self.ae_epochs,
-            batch_size=self.ae_batch_size,
-            n_init=1,
-            device=self.device,
-            random_state=seed,
-        )
 
         def forward(row: Mapping[str, float], n_epochs: int) -> None:
             values = {name: value for name, value in row.items() if name != "epoch"}
             self.log_epoch(int(row["epoch"]), n_epochs + 1, **values)
 
-        encoder.on_epoch = forward
-        self.embedding_: NDArray[np.float32] = encoder.fit(samples, sensitive_features=groups).embedding_
+        self.embedding_: NDArray[np.float32] = ae_embedding(
+            samples,
+            groups,
+            n_clusters=self.n_clusters,
+            epochs=self.ae_epochs,
+            batch_size=self.ae_batch_size,
+            device=self.device,
+            random_state=seed,
+            on_epoch=forward,
+        )
         return self.embedding_
 
     def _costs(self, points: NDArray[np.float32], seed: int) -> NDArray[np.float64]:

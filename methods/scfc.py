@@ -13,6 +13,7 @@ from bench.metadata import MethodInfo
 
 from ._deep.parameters import check_at_least, check_choice, seeds
 from ._fairlets import Fairlets, Ratio, check_exact, exact_fairlets, fairlet_decomposition, largest_ratio
+from ._tracks import ae_embedding
 
 __all__ = ["ScFC", "fairlet_decomposition"]
 
@@ -174,17 +175,15 @@ class ScFC(Method):
     def _features(self, samples: NDArray[np.float32], groups: NDArray[np.int64]) -> NDArray[np.float32]:
         if self.features == "raw":
             return samples.reshape(len(samples), -1)
-        from .ae_kmeans import AEKMeans
-
-        encoder = AEKMeans(
-            self.n_clusters,
+        self.embedding_ = ae_embedding(
+            samples,
+            groups,
+            n_clusters=self.n_clusters,
             epochs=self.ae_epochs,
             batch_size=self.ae_batch_size,
-            n_init=1,
             device=self.device,
             random_state=self.random_state,
         )
-        self.embedding_ = encoder.fit(samples, sensitive_features=groups).embedding_
         return self.embedding_
 
     def _reduced(self, features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:

@@ -42,8 +42,6 @@ class Job:
 
     Parameters
     ----------
-    name : str
-        How people name the run.
     module, class_name, path : str, str, Path
         Where the method's class is, as in :class:`bench.registry.Entry`.
     params : dict
@@ -58,7 +56,6 @@ class Job:
         Seconds after which the process is killed.
     """
 
-    name: str
     module: str
     class_name: str
     path: Path

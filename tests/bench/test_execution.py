@@ -32,7 +32,7 @@ def job(plugins: Path, tmp_path: Path):
     def make(how: str, timeout: float | None = None) -> Job:
         entry = run.method
         log = tmp_path / f"{how}.log"
-        return Job("x", entry.module, entry.class_name, entry.path, {"how": how}, 0, run.prepared.folder, log, timeout)
+        return Job(entry.module, entry.class_name, entry.path, {"how": how}, 0, run.prepared.folder, log, timeout)
 
     return make
 

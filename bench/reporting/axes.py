@@ -11,6 +11,7 @@ from bench.metadata import REFERENCE_INFO, DatasetInfo, MethodInfo
 from bench.record import Record, canonical_json
 from bench.reporting.footnotes import Footnotes
 from bench.reporting.model import Column, Row
+from bench.reporting.protocol import protocol_notes
 from bench.reporting.published import TABLE_1, published_table
 
 __all__ = ["Axes", "make_axes", "parameter_text"]
@@ -59,10 +60,12 @@ def make_axes(
     """
     keys = _keys(records)
     data_notes: dict[Key, set[str]] = defaultdict(set)
-    for record, (_, column) in zip(records, keys, strict=True):
+    backbones: dict[Key, set[str]] = defaultdict(set)
+    for record, (row, column) in zip(records, keys, strict=True):
         data_notes[column].add(record.data_note)
+        backbones[row].update(str(v) for name, v in record.spec.method_params.items() if name == "backbone")
     columns = _columns(data_notes, datasets, footnotes)
-    rows = _rows({row for row, _ in keys}, methods, footnotes)
+    rows = _rows(backbones, methods, footnotes)
     held: dict[tuple[Row, Column], list[Record]] = defaultdict(list)
     for record, (row, column) in zip(records, keys, strict=True):
         held[rows[row], columns[column]].append(record)
@@ -134,8 +137,8 @@ def _columns(
     return columns
 
 
-def _rows(keys: set[Key], methods: Mapping[str, MethodInfo], footnotes: Footnotes) -> dict[Key, Row]:
-    infos = {name: methods.get(name) for name, _ in keys}
+def _rows(backbones: Mapping[Key, set[str]], methods: Mapping[str, MethodInfo], footnotes: Footnotes) -> dict[Key, Row]:
+    infos = {name: methods.get(name) for name, _ in backbones}
     titles = {name: info.title if info else name for name, info in infos.items()}
     titles = _unique_titles(
         {**titles, **({REFERENCE_INFO.name: REFERENCE_INFO.title} if REFERENCE_INFO.name in titles else {})}
@@ -155,7 +158,7 @@ def _rows(keys: set[Key], methods: Mapping[str, MethodInfo], footnotes: Footnote
         return (not ranked(name), rank, later, titles[name].casefold(), name, _natural(choice))
 
     rows = {}
-    for key in sorted(keys, key=place):
+    for key in sorted(backbones, key=place):
         name, choice = key
         info = infos[name]
         rows[key] = Row(
@@ -164,7 +167,7 @@ def _rows(keys: set[Key], methods: Mapping[str, MethodInfo], footnotes: Footnote
             ranked=ranked(name),
             published_as=info.published_as if info else None,
             params=choice,
-            footnotes=footnotes.number(info.notes if info else ()),
+            footnotes=footnotes.number([*protocol_notes(info, backbones[key]), *info.notes] if info else ()),
         )
     return rows
 

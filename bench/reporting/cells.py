@@ -12,9 +12,10 @@ from bench.metadata import DatasetInfo, MethodInfo
 from bench.record import Record
 from bench.reporting.axes import Axes, make_axes
 from bench.reporting.footnotes import Footnotes
+from bench.reporting.gaps import explanation, is_gap
 from bench.reporting.headers import PAPER_METRICS, MetricHeader, select_headers
 from bench.reporting.model import Cell, Column, Entry, Row, Table
-from bench.reporting.outcomes import run_outcome, undefined_reason
+from bench.reporting.outcomes import run_outcome, undefined_reason, unused_clusters
 from bench.reporting.provenance import Defaults, deviation, run_lines
 from bench.reporting.published import TABLE_1, PublishedCell, published_cell, published_table
 from bench.reporting.ranking import ranks
@@ -105,7 +106,8 @@ class _Builder:
                 for header in self.headers:
                     cells[row, column, header.key] = self._cell(row, column, header, records, bare)
                 # A dash explains itself; what is left to say of the runs stands at n.
-                said = [reason if status == "partial" else "", deviation(self.axes, row, column)]
+                unused = unused_clusters(records) if row.ranked else ""
+                said = [reason if status == "partial" else "", unused, deviation(self.axes, row, column)]
                 entries[row, column] = replace(bare, footnotes=self.footnotes.number(said))
         self._rank(cells)
         return entries, cells
@@ -126,8 +128,18 @@ class _Builder:
             status="undefined" if undefined else entry.status,
             reason=undefined or entry.reason,
             footnotes=self.footnotes.number([missing]),
-            published_footnotes=self.footnotes.number([_doubt(published)] if published else []),
+            published_footnotes=self.footnotes.number(self._remarks(row, column, mean, published)),
         )
+
+    def _remarks(self, row: Row, column: Column, mean: float | None, published: PublishedCell | None) -> list[str]:
+        """What is to be said of a published number: what is wrong with it, and why ours is far from it."""
+        if published is None:
+            return []
+        doubt = f"Published {published.dataset} value of {published.method}: {published.note}" if published.note else ""
+        if not is_gap(mean, published.value):
+            return [doubt]
+        params = self.axes.records[row, column][0].spec.method_params
+        return [doubt, explanation(row.name, column.name, published.metric, params)]
 
     def _published(self, row: Row, column: Column, header: MetricHeader) -> PublishedCell | None:
         if row.published_as is None or column.published_as is None or not self._is_default(column):
@@ -156,10 +168,6 @@ def _measure(records: Sequence[Record], header: MetricHeader) -> tuple[float | N
         return None, None, 0, undefined_reason(header.key, ended[0]) if ended else ""
     std = statistics.stdev(values) if len(values) > 1 else None
     return statistics.fmean(values), std, len(values), ""
-
-
-def _doubt(published: PublishedCell) -> str:
-    return f"Published {published.dataset} value of {published.method}: {published.note}" if published.note else ""
 
 
 def _caption(headers: Sequence[MetricHeader]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from bench.record import Record
 from bench.reporting.model import CellStatus
 
-__all__ = ["run_outcome", "undefined_reason"]
+__all__ = ["run_outcome", "undefined_reason", "unused_clusters"]
 
 _NEED_TRUE_LABELS = frozenset({"acc", "nmi", "ari"})
 _NEED_GROUPS = frozenset({"mnce", "f_beta"})
@@ -59,6 +59,28 @@ def undefined_reason(metric: str, metrics: Mapping[str, float | None]) -> str:
     if metric in _NEED_TRUE_LABELS or (metric == "f_beta" and metrics.get("nmi", 0.0) is None):
         return "no true labels"
     return "undefined for one group" if metric in _NEED_GROUPS else "undefined"
+
+
+def unused_clusters(records: Sequence[Record]) -> str:
+    """What is to be said of seeds that ended ``ok`` with fewer clusters than they were asked for.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        One a seed.
+
+    Returns
+    -------
+    str
+        Such as ``"2 of 5 seeds left 1 to 3 clusters empty"``; ``""`` where all clusters of all seeds are in use.
+    """
+    ended = [record.metrics.get("empty_clusters") or 0 for record in records if record.status == "ok"]
+    empty = sorted(int(count) for count in ended if count)
+    if not empty:
+        return ""
+    count = f"{empty[0]}" if empty[0] == empty[-1] else f"{empty[0]} to {empty[-1]}"
+    who = f"{len(empty)} of {len(ended)} seeds" if len(ended) > 1 else "the run"
+    return f"{who} left {count} cluster{'' if empty[-1] == 1 else 's'} empty"
 
 
 def _cause(kind: tuple[str, str], count: int) -> str:

@@ -15,7 +15,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from bench.errors import UnsupportedInputError
 
-__all__ = ["AutoEncoder", "GroupDecoder", "build_autoencoder", "plain_autoencoder"]
+__all__ = ["AutoEncoder", "GroupDecoder", "build_autoencoder", "image_size", "plain_autoencoder"]
 
 CONV_CHANNELS = (16, 32, 32, 16)
 CONV_STRIDES = (1, 2, 1, 2)
@@ -98,7 +98,7 @@ def build_autoencoder(
     if len(shape) == 1:
         encoder, decoder = _fully_connected(shape[0], embedding_dim, n_groups)
     else:
-        encoder, decoder = _convolutional(*_image_size(shape), embedding_dim, n_groups)
+        encoder, decoder = _convolutional(*image_size(shape), embedding_dim, n_groups)
     if unit_norm:
         encoder.append(UnitNorm())
     network = AutoEncoder(encoder, decoder)
@@ -203,7 +203,14 @@ def _normalised_mlp(widths: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def _image_size(shape: Sequence[int]) -> tuple[int, int]:
+def image_size(shape: Sequence[int]) -> tuple[int, int]:
+    """Channels and side of square images (channels, side, side) that can be halved twice.
+
+    Raises
+    ------
+    UnsupportedInputError
+        If they are not square, or their side is not divisible by 4.
+    """
     channels, height, width = shape
     if height != width or height % 4:
         raise UnsupportedInputError(

@@ -1,45 +1,72 @@
-"""The second track of the shallow methods: the embedding of an auto-encoder in place of the samples."""
+"""The two tracks of the shallow methods: the samples as they are, or their embedding by an auto-encoder."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.adapters import EpochListener
-
 from .ae_kmeans import AEKMeans
 
-__all__ = ["ae_embedding"]
+__all__ = ["TRACKS", "TwoTracks", "track_features"]
+
+TRACKS = ("raw", "ae")
 
 
-def ae_embedding(
-    samples: NDArray[np.float32],
-    groups: NDArray[np.int64],
-    *,
-    n_clusters: int,
-    epochs: int,
-    batch_size: int | None,
-    device: str,
-    random_state: int | None,
-    on_epoch: EpochListener | None = None,
+class TwoTracks(Protocol):
+    """What a method with two tracks has; parameters as its docstring says."""
+
+    n_clusters: int
+    features: str
+    ae_epochs: int
+    ae_batch_size: int | None
+    device: str
+    embedding_: NDArray[np.float32]
+
+    def log_epoch(self, epoch: int, n_epochs: int, **values: float) -> None:
+        """Record one epoch of the auto-encoder."""
+
+
+def track_features(
+    method: TwoTracks, samples: NDArray[np.float32], groups: NDArray[np.int64], *, random_state: int | None
 ) -> NDArray[np.float32]:
-    """Embedding (n, e) of the very auto-encoder that the AE + k-means row with the same seed uses.
+    """What `method` is to cluster, (n, e).
+
+    With ``features="ae"`` this is the embedding of the very auto-encoder that the AE + k-means row with the same seed
+    uses, in its default recipe; it is kept as ``embedding_``, and its epochs go to the history.
 
     Parameters
     ----------
+    method : TwoTracks
+        Method that is being fitted.
     samples : ndarray of shape (n, d) or (n, channels, side, side)
         Samples.
     groups : ndarray of shape (n,), int64
         Group ids; the auto-encoder does not use them.
-    n_clusters, epochs, batch_size, device, random_state
-        Parameters of :class:`AEKMeans`.
-    on_epoch : callable, optional
-        Told every epoch of its training.
+    random_state : int, optional
+        Seed of the auto-encoder.
     """
+    # An embedding from an earlier fit on the other track would be taken for this one's.
+    vars(method).pop("embedding_", None)
+    if method.features == "raw":
+        return samples.reshape(len(samples), -1)
+
+    def forward(row: Mapping[str, float], n_epochs: int) -> None:
+        values = {name: value for name, value in row.items() if name != "epoch"}
+        # The method has at least one row to add.
+        method.log_epoch(int(row["epoch"]), n_epochs + 1, **values)
+
     # Its own k-means comes after the training, so one restart leaves the embedding as it is.
     encoder = AEKMeans(
-        n_clusters, epochs=epochs, batch_size=batch_size, n_init=1, device=device, random_state=random_state
+        method.n_clusters,
+        epochs=method.ae_epochs,
+        batch_size=method.ae_batch_size,
+        n_init=1,
+        device=method.device,
+        random_state=random_state,
     )
-    encoder.on_epoch = on_epoch
-    embedding: NDArray[np.float32] = encoder.fit(samples, sensitive_features=groups).embedding_
-    return embedding
+    encoder.on_epoch = forward
+    method.embedding_ = encoder.fit(samples, sensitive_features=groups).embedding_
+    return method.embedding_

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
@@ -14,7 +13,7 @@ from bench.metadata import MethodInfo
 
 from ._assignment import FairAssignment, fair_assignment
 from ._deep.parameters import check_at_least, check_choice, seeds
-from ._tracks import ae_embedding
+from ._tracks import TRACKS, track_features
 
 __all__ = ["FAlg"]
 
@@ -119,7 +118,7 @@ class FAlg(Method):
         samples, groups = self.check_input(X, sensitive_features)
         self._check_parameters()
         seed = seeds(None, 1)[0] if self.random_state is None else self.random_state
-        points = samples.reshape(len(samples), -1) if self.features == "raw" else self._embed(samples, groups, seed)
+        points = track_features(self, samples, groups, random_state=seed)
         cost = self._costs(points, seed)
         share = np.bincount(groups) / len(groups)
         self.lower_: NDArray[np.float64] = share * (1 - self.delta)
@@ -133,30 +132,11 @@ class FAlg(Method):
         if isinstance(self.delta, bool) or not isinstance(self.delta, int | float) or not 0 <= self.delta < 1:
             raise InvalidInputError(f"delta={self.delta!r} given; it takes a number in [0, 1), for example 0.2")
         check_choice("objective", self.objective, ("kmeans", "kmedian"))
-        check_choice("features", self.features, ("raw", "ae"))
+        check_choice("features", self.features, TRACKS)
         check_choice("solver", self.solver, ("auto", "highs", "pulp"))
         check_at_least(1, n_init=self.n_init)
         if self.random_state is not None:
             check_at_least(0, random_state=self.random_state)
-
-    def _embed(self, samples: NDArray[np.float32], groups: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
-        """Embedding of the AE + k-means row with the same seed."""
-
-        def forward(row: Mapping[str, float], n_epochs: int) -> None:
-            values = {name: value for name, value in row.items() if name != "epoch"}
-            self.log_epoch(int(row["epoch"]), n_epochs + 1, **values)
-
-        self.embedding_: NDArray[np.float32] = ae_embedding(
-            samples,
-            groups,
-            n_clusters=self.n_clusters,
-            epochs=self.ae_epochs,
-            batch_size=self.ae_batch_size,
-            device=self.device,
-            random_state=seed,
-            on_epoch=forward,
-        )
-        return self.embedding_
 
     def _costs(self, points: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
         """Cost of every point at every centre of the unfair clustering."""

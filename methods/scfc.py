@@ -13,7 +13,7 @@ from bench.metadata import MethodInfo
 
 from ._deep.parameters import check_at_least, check_choice, seeds
 from ._fairlets import Fairlets, Ratio, check_exact, exact_fairlets, fairlet_decomposition, largest_ratio
-from ._tracks import ae_embedding
+from ._tracks import TRACKS, track_features
 
 __all__ = ["ScFC", "fairlet_decomposition"]
 
@@ -73,8 +73,9 @@ class ScFC(Method):
     embedding_ : ndarray of shape (n, e), float32
         The features that were clustered, where they are not the samples themselves.
     history_ : list of dict
-        One row: ``p``, ``q``, ``fairlets`` (how many), ``fairlet_cost``, ``smallest_cluster`` (samples in the
-        smallest cluster that has any) and, with a tree, ``root_children`` and ``tree_health``.
+        The auto-encoder's epochs, if any, then one row: ``p``, ``q``, ``fairlets`` (how many), ``fairlet_cost``,
+        ``smallest_cluster`` (samples in the smallest cluster that has any) and, with a tree, ``root_children`` and
+        ``tree_health``.
 
     References
     ----------
@@ -139,10 +140,7 @@ class ScFC(Method):
         decomposition, restarts, reduction = seeds(self.random_state, 3)
         # Before any training, so that a ratio that the data do not allow costs nothing.
         ratio = self._ratio(np.bincount(groups).astype(np.int64))
-        if hasattr(self, "embedding_"):
-            # Of an earlier fit with other features.
-            del self.embedding_
-        features = self._reduced(self._features(samples, groups), reduction)
+        features = self._reduced(track_features(self, samples, groups, random_state=self.random_state), reduction)
         if self.decomposition == "exact":
             self.fairlets_: Fairlets = exact_fairlets(features, groups, *ratio)
         else:
@@ -156,7 +154,7 @@ class ScFC(Method):
         return self
 
     def _check_parameters(self) -> None:
-        check_choice("features", self.features, ("raw", "ae"))
+        check_choice("features", self.features, TRACKS)
         check_choice("decomposition", self.decomposition, ("tree", "exact"))
         check_choice("objective", self.objective, ("kmedian", "kmeans"))
         check_choice("row_order", self.row_order, ("shuffled", "given"))
@@ -172,20 +170,6 @@ class ScFC(Method):
             check_exact(sizes, ratio)
         return ratio
 
-    def _features(self, samples: NDArray[np.float32], groups: NDArray[np.int64]) -> NDArray[np.float32]:
-        if self.features == "raw":
-            return samples.reshape(len(samples), -1)
-        self.embedding_ = ae_embedding(
-            samples,
-            groups,
-            n_clusters=self.n_clusters,
-            epochs=self.ae_epochs,
-            batch_size=self.ae_batch_size,
-            device=self.device,
-            random_state=self.random_state,
-        )
-        return self.embedding_
-
     def _reduced(self, features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
         if self.n_components is None:
             return features
@@ -197,8 +181,9 @@ class ScFC(Method):
                 f"features have at most {min(features.shape)} components"
             )
         reduction = PCA(self.n_components, random_state=seed)
-        self.embedding_ = reduction.fit_transform(features).astype(np.float32, copy=False)
-        return self.embedding_
+        reduced: NDArray[np.float32] = reduction.fit_transform(features).astype(np.float32, copy=False)
+        self.embedding_ = reduced
+        return reduced
 
     def _cluster(self, centres: NDArray[np.float32], seed: int) -> NDArray[np.int64]:
         k = min(self.n_clusters, len(centres))
@@ -223,4 +208,5 @@ class ScFC(Method):
         }
         if fairlets.root_children is not None and fairlets.tree_health is not None:
             values |= {"root_children": fairlets.root_children, "tree_health": fairlets.tree_health}
-        self.log_epoch(0, 1, **values)
+        epoch = len(self.history_)
+        self.log_epoch(epoch, epoch + 1, **values)

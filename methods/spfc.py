@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
@@ -15,7 +14,7 @@ from bench.metadata import MethodInfo
 from ._deep.parameters import check_at_least, check_choice, check_positive, seeds
 from ._graphs import knn_graph
 from ._spectral import FairEmbedding, fair_embedding
-from ._tracks import ae_embedding
+from ._tracks import TRACKS, track_features
 
 __all__ = ["SpFC"]
 
@@ -137,7 +136,7 @@ class SpFC(Method):
         samples, groups = self.check_input(X, sensitive_features)
         self._check_parameters()
         reduction, start, restarts = seeds(self.random_state, 3)
-        points = self._reduced(self._features(samples, groups), reduction)
+        points = self._reduced(track_features(self, samples, groups, random_state=self.random_state), reduction)
         graph = knn_graph(points, self.n_neighbors, weights=self.weights)
         found = fair_embedding(
             graph,
@@ -159,30 +158,12 @@ class SpFC(Method):
     def _check_parameters(self) -> None:
         check_choice("objective", self.objective, ("ncut", "ratiocut"))
         check_choice("weights", self.weights, ("binary", "gaussian"))
-        check_choice("features", self.features, ("raw", "ae"))
+        check_choice("features", self.features, TRACKS)
         check_choice("solver", self.solver, ("auto", "exact", "iterative"))
         check_at_least(1, n_neighbors=self.n_neighbors, max_iter=self.max_iter, n_init=self.n_init)
         check_positive(tol=self.tol)
         if self.n_components is not None:
             check_at_least(1, n_components=self.n_components)
-
-    def _features(self, samples: NDArray[np.float32], groups: NDArray[np.int64]) -> NDArray[np.float32]:
-        if self.features == "raw":
-            return samples.reshape(len(samples), -1)
-        return ae_embedding(
-            samples,
-            groups,
-            n_clusters=self.n_clusters,
-            epochs=self.ae_epochs,
-            batch_size=self.ae_batch_size,
-            device=self.device,
-            random_state=self.random_state,
-            on_epoch=self._forward,
-        )
-
-    def _forward(self, row: Mapping[str, float], n_epochs: int) -> None:
-        values = {name: value for name, value in row.items() if name != "epoch"}
-        self.log_epoch(int(row["epoch"]), n_epochs + 1, **values)
 
     def _reduced(self, points: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
         if self.n_components is None or self.n_components >= min(points.shape):

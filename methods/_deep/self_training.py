@@ -85,22 +85,36 @@ class StudentClusters(nn.Module):
         self.alpha = alpha
 
     def batch_terms(self, data: ResidentData, target: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """KL(P‖Q) of Eq. 2 on a batch, as ``loss`` and ``kl``; `target` holds the rows of all samples."""
+        """:meth:`terms` of a batch; `target` holds the rows of all samples."""
         with data.hardware.autocast():
             embedding = self.encoder(data.samples[batch.index])
-        log_soft = log_assignment(embedding.float(), self.centres, self.alpha)
-        divergence = clustering_loss(target[batch.index], log_soft)
+        return self.terms(embedding.float(), target[batch.index], batch)
+
+    def terms(self, embedding: Tensor, target: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """KL(P‖Q) of Eq. 2, as ``loss`` and ``kl``, on the embeddings (B, d) of a batch and their target (B, K)."""
+        divergence = clustering_loss(target, log_assignment(embedding, self.centres, self.alpha))
         return {"loss": divergence, "kl": divergence}
 
     def assign(self, data: ResidentData) -> Tensor:
         """Soft assignments (n, K) of all samples in their order; leaves the encoder in evaluation mode.
+
+        Called whenever the target is refreshed.
 
         Raises
         ------
         InvalidInputError
             If they are no numbers.
         """
-        embedding = data.embed(self.encoder)
+        return self.assign_embedded(data.embed(self.encoder))
+
+    def assign_embedded(self, embedding: Tensor) -> Tensor:
+        """Soft assignments (n, K) of the embeddings (n, d) of all samples.
+
+        Raises
+        ------
+        InvalidInputError
+            If they are no numbers.
+        """
         with torch.no_grad():
             parts = [log_assignment(chunk, self.centres, self.alpha) for chunk in torch.split(embedding, ASSIGN_CHUNK)]
         soft = torch.cat(parts).exp()

@@ -77,8 +77,8 @@ class DAC(Method):
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
     precision : {"auto", "float32", "bfloat16"}
-        Arithmetic of the network but for its last two layers; ``"auto"`` takes bfloat16 where the device has matrix
-        units for it.
+        Arithmetic of the network but for its last two layers; ``"auto"`` takes bfloat16 where the device has
+        instructions for it.
     random_state : int, optional
         Seed of weights, order of samples and random copies.
 

@@ -83,7 +83,7 @@ class Towards(DEC):
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
     precision : {"auto", "float32", "bfloat16"}
-        Arithmetic of the network; ``"auto"`` takes bfloat16 where the device has matrix units for it.
+        Arithmetic of the network; ``"auto"`` takes bfloat16 where the device has instructions for it.
     random_state : int, optional
         Seed of weights, order of samples and restarts.
 

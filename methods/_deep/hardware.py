@@ -16,6 +16,9 @@ from .parameters import check_choice
 
 __all__ = ["Hardware", "seeded_weights"]
 
+CPU_INFO = Path("/proc/cpuinfo")
+BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
+
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -43,7 +46,8 @@ class Hardware:
         device : str
             ``"auto"`` (the first GPU if there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         precision : {"auto", "float32", "bfloat16"}
-            ``"auto"`` takes bfloat16 on a GPU and on a CPU with matrix units for it (AMX), float32 elsewhere.
+            ``"auto"`` takes bfloat16 on a GPU and on a CPU with instructions for it (AMX or AVX-512), float32
+            elsewhere.
 
         Raises
         ------
@@ -53,7 +57,7 @@ class Hardware:
         chosen = _device(device)
         check_choice("precision", precision, ("auto", "float32", "bfloat16"))
         if precision == "auto":
-            fast = chosen.type == "cuda" or _has_amx()
+            fast = chosen.type == "cuda" or _has_bfloat16()
             return cls(chosen, "bfloat16" if fast else "float32")
         return cls(chosen, "bfloat16" if precision == "bfloat16" else "float32")
 
@@ -82,8 +86,9 @@ def _device(name: str) -> torch.device:
     return torch.device(wanted)
 
 
-def _has_amx() -> bool:
+def _has_bfloat16() -> bool:
     try:
-        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        flags = set(CPU_INFO.read_text(encoding="utf-8").split())
     except OSError:
         return False
+    return not flags.isdisjoint(BFLOAT16_FLAGS)

@@ -53,7 +53,8 @@ def fitted():
 
 def test_mixes_groups_that_an_auto_encoder_separates():
     X, y, groups = shifted_blobs()
-    fair = quick(epochs=20, warmup_epochs=5, batch_size=64).fit(X, sensitive_features=groups)
+    # Not every seed finds the classes; rounding decides which do, so the arithmetic is fixed.
+    fair = quick(epochs=20, warmup_epochs=5, batch_size=64, precision="float32").fit(X, sensitive_features=groups)
     plain = AEKMeans(3, epochs=10, batch_size=64, random_state=0, device="cpu").fit(X, sensitive_features=groups)
     ours, theirs = (evaluate(y, method.labels_, groups) for method in (fair, plain))
     assert ours["mnce"] > 0.9 > theirs["mnce"] + 0.3

@@ -16,11 +16,26 @@ def test_auto_takes_the_first_gpu_in_bfloat16(monkeypatch):
     assert Hardware.choose("cpu", "float32").device == torch.device("cpu")
 
 
-@pytest.mark.parametrize(("amx", "precision"), [(True, "bfloat16"), (False, "float32")])
-def test_auto_precision_on_a_cpu_depends_on_its_matrix_units(monkeypatch, amx, precision):
+@pytest.mark.parametrize(
+    ("flags", "precision"),
+    [
+        ("avx512f amx_bf16 amx_tile", "bfloat16"),
+        ("avx512f avx512_bf16", "bfloat16"),
+        ("avx512f avx2", "float32"),
+        ("", "float32"),
+    ],
+)
+def test_auto_precision_on_a_cpu_depends_on_its_instructions(monkeypatch, tmp_path, flags, precision):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    monkeypatch.setattr(hardware, "_has_amx", lambda: amx)
+    monkeypatch.setattr(hardware, "CPU_INFO", tmp_path / "cpuinfo")
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : fpu {flags}\n")
     assert Hardware.choose("auto", "auto") == Hardware(torch.device("cpu"), precision)
+
+
+def test_a_system_that_does_not_describe_its_processor_computes_in_float32(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(hardware, "CPU_INFO", tmp_path / "nowhere")
+    assert Hardware.choose("auto", "auto").precision == "float32"
 
 
 @pytest.mark.parametrize("device", ["cuda:3", "gpu", "tpu", "cuda:x", ""])

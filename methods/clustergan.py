@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.adapters import Method
-from bench.errors import InvalidInputError
 from bench.metadata import MethodInfo
 
-from ._deep.parameters import check_at_least, check_choice, check_positive, seeds
+from ._deep.parameters import check_at_least, check_choice, check_not_negative, check_positive, seeds
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -203,7 +201,7 @@ class ClusterGAN(Method):
         check_at_least(2, batch_size=self.batch_size)
         check_at_least(1, n_init=self.n_init, **({} if self.steps is None else {"steps": self.steps}))
         check_positive(learning_rate=self.learning_rate)
-        _check_weights(beta_n=self.beta_n, beta_c=self.beta_c, gradient_penalty=self.gradient_penalty)
+        check_not_negative(beta_n=self.beta_n, beta_c=self.beta_c, gradient_penalty=self.gradient_penalty)
 
     def _networks(self, shape: tuple[int, ...], bounded: bool, seed: int) -> Networks:
         from ._deep.generative import build_networks
@@ -249,9 +247,3 @@ def _in_generator_range(samples: NDArray[np.float32]) -> tuple[NDArray[np.float3
     if samples.ndim == 4 and np.abs([lowest, highest]).max() <= 1:
         return (samples + np.float32(1)) / np.float32(2), True
     return samples, False
-
-
-def _check_weights(**values: object) -> None:
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < float("inf"):
-            raise InvalidInputError(f"{name}={value!r} given; it takes a finite number of at least 0")

@@ -170,7 +170,7 @@ class DEC(Method):
         UnsupportedInputError
             With the matched network, for images that are not square with a side divisible by 4.
         """
-        samples, _ = self.check_input(X, sensitive_features)
+        samples, groups = self.check_input(X, sensitive_features)
         recipe = self._recipe(samples[0].size)
         self._check_parameters(recipe)
         # The first three are those of ae_kmeans, which makes the start the same.
@@ -189,7 +189,7 @@ class DEC(Method):
             seeds=(weights, order),
             log=self._log_pretraining,
         )
-        model = self._clusters(network, data, restarts)
+        model = self._clusters(network, data, groups, restarts)
         self._refine(model, data, refinement)
         self._read_out(model, data)
         return self
@@ -225,8 +225,10 @@ class DEC(Method):
         """Rows of the history if iterations run out."""
         return self.pretrain_epochs + -(-self.max_iter // self.update_interval)
 
-    def _clusters(self, network: AutoEncoder, data: ResidentData, seed: int) -> StudentClusters:
-        """The encoder, with the centres of k-means on its embeddings."""
+    def _clusters(
+        self, network: AutoEncoder, data: ResidentData, _groups: NDArray[np.int64], seed: int
+    ) -> StudentClusters:
+        """The encoder, with the centres of k-means on its embeddings; methods built on this one use the groups."""
         import torch
 
         from ._deep.centres import fit_kmeans

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from numbers import Real
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -13,7 +12,7 @@ from bench.adapters import Method
 from bench.errors import InvalidInputError
 from bench.metadata import MethodInfo
 
-from ._deep.parameters import check_at_least, check_choice, check_positive, seeds
+from ._deep.parameters import check_at_least, check_choice, check_not_negative, check_positive, seeds
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -220,8 +219,8 @@ class DFC(Method):
         check_at_least(0, golden_iterations=self.golden_iterations)
         check_positive(alpha=self.alpha, vae_learning_rate=self.vae_learning_rate, tol=self.tol)
         check_positive(golden_learning_rate=self.golden_learning_rate, learning_rate=self.learning_rate)
-        _check_weights(fairness_weight=self.fairness_weight, structure_weight=self.structure_weight)
-        _check_weights(weight_decay=self.weight_decay)
+        check_not_negative(fairness_weight=self.fairness_weight, structure_weight=self.structure_weight)
+        check_not_negative(weight_decay=self.weight_decay)
 
     def _log(self, phase: int, _: int, **values: float) -> None:
         targets = -(-self.golden_iterations // self.update_interval)
@@ -291,9 +290,3 @@ class DFC(Method):
         self.centres_: NDArray[np.float32] = model.centres.detach().cpu().numpy()
         self.soft_labels_: NDArray[np.float32] = soft.cpu().numpy()
         self.labels_ = soft.argmax(1).cpu().numpy()
-
-
-def _check_weights(**values: object) -> None:
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < float("inf"):
-            raise InvalidInputError(f"{name}={value!r} given; it takes a finite number of at least 0")

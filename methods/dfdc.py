@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -12,7 +11,7 @@ from bench.adapters import Method
 from bench.errors import InvalidInputError
 from bench.metadata import MethodInfo
 
-from ._deep.parameters import check_at_least, check_choice, check_positive, seeds
+from ._deep.parameters import check_at_least, check_choice, check_not_negative, check_positive, seeds
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -201,7 +200,7 @@ class DFDC(Method):
 
     def _check_parameters(self) -> None:
         check_choice("output", self.output, ("network", "fair"))
-        _check_not_negative(alpha=self.alpha, beta=self.beta, gamma=self.gamma, balance_weight=self.balance_weight)
+        check_not_negative(alpha=self.alpha, beta=self.beta, gamma=self.gamma, balance_weight=self.balance_weight)
         check_at_least(1, pretrain_epochs=self.pretrain_epochs, channels=self.channels, batch_size=self.batch_size)
         check_at_least(1, neighbours=self.neighbours)
         check_at_least(0, fair_epochs=self.fair_epochs)
@@ -260,9 +259,3 @@ class DFDC(Method):
             "unfair": float(np.mean(fair.labels != self.network_labels_)),
             "used_clusters": len(np.unique(self.network_labels_)),
         }
-
-
-def _check_not_negative(**values: object) -> None:
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < float("inf"):
-            raise InvalidInputError(f"{name}={value!r} given; it takes a finite number of at least 0")

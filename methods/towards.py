@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from numbers import Real
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from bench.errors import InvalidInputError
 from bench.metadata import MethodInfo
 
-from ._deep.parameters import check_positive, seeds
+from ._deep.parameters import check_not_negative, check_positive
 from .dec import DEC
 
 if TYPE_CHECKING:
     from ._deep.fairoids import FairoidClusters
+    from ._deep.networks import AutoEncoder
     from ._deep.pretraining import Recipe
     from ._deep.self_training import StudentClusters
+    from ._deep.training import ResidentData
 
 __all__ = ["Towards"]
 
@@ -183,63 +183,29 @@ class Towards(DEC):
         self.gamma = gamma
         self.ridge = ridge
 
-    def fit(self, X: ArrayLike, *, sensitive_features: ArrayLike) -> Self:
-        """Train and cluster. See :meth:`Method.fit`.
-
-        Raises
-        ------
-        InvalidInputError
-            For parameters out of range, or if training diverges.
-        UnsupportedInputError
-            With the matched network, for images that are not square with a side divisible by 4.
-        """
-        samples, groups = self.check_input(X, sensitive_features)
-        recipe = self._recipe(samples[0].size)
-        self._check_parameters(recipe)
-        # As those of dec, which makes the start the same.
-        weights, order, restarts, refinement = seeds(self.random_state, 4)
-
-        from ._deep.hardware import Hardware
-        from ._deep.pretraining import pretrain
-
-        hardware = Hardware.choose(self.device, self.precision)
-        self.precision_ = hardware.precision
-        network, data = pretrain(
-            samples,
-            recipe,
-            hardware,
-            epochs=self.pretrain_epochs,
-            seeds=(weights, order),
-            log=self._log_pretraining,
-        )
-        model = self._with_fairoids(self._clusters(network, data, restarts), groups)
-        self._refine(model, data, refinement)
-        self._read_out(model, data)
-        self._tell_end(model)
-        return self
-
     def _check_parameters(self, recipe: Recipe) -> None:
         super()._check_parameters(recipe)
         check_positive(ridge=self.ridge)
-        _check_weight(self.gamma)
+        check_not_negative(gamma=self.gamma)
 
     def _rows(self) -> int:
         return super()._rows() + 1
 
-    def _with_fairoids(self, start: StudentClusters, groups: NDArray[np.int64]) -> FairoidClusters:
+    def _clusters(
+        self, network: AutoEncoder, data: ResidentData, groups: NDArray[np.int64], seed: int
+    ) -> FairoidClusters:
+        """DEC's encoder and centres, with the fairoids of the groups."""
         import torch
 
         from ._deep.fairoids import FairoidClusters
 
+        start = super()._clusters(network, data, groups, seed)
         membership = torch.from_numpy(np.eye(len(self.groups_), dtype=np.float32)[groups]).to(start.centres.device)
         return FairoidClusters(start, membership, gamma=float(self.gamma), ridge=float(self.ridge))
 
-    def _tell_end(self, model: FairoidClusters) -> None:
-        self.fairoids_: NDArray[np.float32] = model.layout.fairoids.float().cpu().numpy()
+    def _read_out(self, model: StudentClusters, data: ResidentData) -> None:
+        super()._read_out(model, data)
+        fairoids = cast("FairoidClusters", model)
+        self.fairoids_: NDArray[np.float32] = fairoids.layout.fairoids.float().cpu().numpy()
         used = len(np.unique(self.labels_))
-        self.log_epoch(len(self.history_), self._rows(), phase=2, fairness=model.unfairness(), used_clusters=used)
-
-
-def _check_weight(gamma: object) -> None:
-    if isinstance(gamma, bool) or not isinstance(gamma, Real) or not 0 <= float(gamma) < float("inf"):
-        raise InvalidInputError(f"gamma={gamma!r} given; it takes a finite number of at least 0")
+        self.log_epoch(len(self.history_), self._rows(), phase=2, fairness=fairoids.unfairness(), used_clusters=used)

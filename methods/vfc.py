@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
-from numbers import Real
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -14,7 +13,7 @@ from bench.adapters import Method
 from bench.errors import InvalidInputError
 from bench.metadata import MethodInfo
 
-from ._deep.parameters import check_at_least, check_choice, check_positive, seeds
+from ._deep.parameters import check_at_least, check_choice, check_not_negative, check_positive, seeds
 from ._tracks import TRACKS, track_features
 from ._variational_fair.alternation import Limits, minimise
 from ._variational_fair.cut import NormalisedCutCost
@@ -177,11 +176,12 @@ class VFC(Method):
         if self.balance_target > 1:
             raise InvalidInputError(f"balance_target={self.balance_target} given; it takes a share in (0, 1]")
         if self.fairness_weight is not None:
-            _check_weights("fairness_weight", self.fairness_weight, [self.fairness_weight])
+            check_not_negative(fairness_weight=self.fairness_weight)
             return [float(self.fairness_weight)]
-        grid = list(self.grid) if isinstance(self.grid, list | tuple) else []
-        _check_weights("grid", self.grid, grid)
-        return [multiple * n / self.n_clusters for multiple in sorted(grid)]
+        if not isinstance(self.grid, list | tuple) or not self.grid:
+            raise InvalidInputError(f"grid={self.grid!r} given; it takes a list of numbers, for example (0.3, 1, 3)")
+        check_not_negative(**{f"grid[{i}]": multiple for i, multiple in enumerate(self.grid)})
+        return [multiple * n / self.n_clusters for multiple in sorted(self.grid)]
 
     def _trials(
         self, points: NDArray[np.float32], groups: NDArray[np.int64], weights: list[float], seed: int
@@ -248,12 +248,3 @@ class VFC(Method):
         self.soft_labels_: NDArray[np.float64] = trial.memberships
         self.fairness_weight_ = trial.weight
         self._log_trial(trial)
-
-
-def _check_weights(name: str, given: object, weights: Sequence[object]) -> None:
-    if not weights or not all(_is_weight(weight) for weight in weights):
-        raise InvalidInputError(f"{name}={given!r} given; it takes finite numbers of at least 0")
-
-
-def _is_weight(value: object) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Real) and 0 <= float(value) < np.inf

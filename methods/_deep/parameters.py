@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.errors import InvalidInputError
 
-__all__ = ["check_at_least", "check_choice", "check_positive", "seeds"]
+__all__ = ["check_at_least", "check_choice", "check_not_negative", "check_positive", "seeds"]
 
 
 def check_at_least(smallest: int, **values: object) -> None:
@@ -36,6 +36,19 @@ def check_positive(**values: object) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < float("inf"):
             raise InvalidInputError(f"{name}={value!r} given; it takes a finite number above 0")
+
+
+def check_not_negative(**values: object) -> None:
+    """Refuse every one of `values` that is not a finite number of at least 0.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the parameter.
+    """
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < float("inf"):
+            raise InvalidInputError(f"{name}={value!r} given; it takes a finite number of at least 0")
 
 
 def check_choice(name: str, value: object, allowed: Collection[str]) -> None:

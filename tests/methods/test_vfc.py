@@ -171,11 +171,11 @@ def test_ae_track_clusters_the_embedding_of_the_ae_row():
     [
         ({"objective": "kcenter"}, "objective='kcenter' given; it takes 'kmeans' or 'kmedian' or 'ncut'"),
         ({"features": "pca"}, "features='pca' given"),
-        ({"fairness_weight": -1}, "fairness_weight=-1 given; it takes finite numbers of at least 0"),
+        ({"fairness_weight": -1}, "fairness_weight=-1 given; it takes a finite number of at least 0"),
         ({"fairness_weight": float("nan")}, "fairness_weight=nan given"),
         ({"fairness_weight": True}, "fairness_weight=True given"),
         ({"grid": ()}, r"grid=\(\) given"),
-        ({"grid": (1, -1)}, r"grid=\(1, -1\) given"),
+        ({"grid": (1, -1)}, r"grid\[1\]=-1 given"),
         ({"grid": 3}, "grid=3 given"),
         ({"balance_target": 1.5}, r"balance_target=1.5 given; it takes a share in \(0, 1\]"),
         ({"lipschitz": 0}, "lipschitz=0 given"),

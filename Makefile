@@ -51,7 +51,7 @@ ui: $(SETUP)  ## Open MLflow's pages over your results
 	$(BIN)/bench ui --results $(RESULTS)
 
 perf: $(SETUP)  ## Measure how fast we are, against textbook loops, in one run
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(if $(DEVICE),--device $(DEVICE)) $(if $(ONLY),--only $(ONLY))
 
 clean:  ## Remove the environment and caches; results stay
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -178,7 +178,9 @@ class FCMI(Method):
         hardware = Hardware.choose(self.device, self.precision)
         self.precision_ = hardware.precision
         with seeded_weights(weights):
-            network = build_autoencoder(samples.shape[1:], dim, len(self.groups_), unit_norm=True)
+            network = build_autoencoder(
+                samples.shape[1:], dim, len(self.groups_), unit_norm=True, stacked=hardware.device.type == "cuda"
+            )
         data = ResidentData(samples, groups, len(self.groups_), hardware)
         centres = self._train(network.to(hardware.device), data, np.random.default_rng(order), centring)
         self._read_out(network, data, centres, centring)
@@ -259,12 +261,9 @@ class FCMI(Method):
         return centres
 
     def _centres(self, embedding: Tensor, seed: int) -> Tensor:
-        import torch
+        from ._deep.kmeans import unit_centres
 
-        from ._deep.centres import spherical_centres
-
-        centres = spherical_centres(embedding.cpu().numpy(), self.n_clusters, seed=seed)
-        return torch.from_numpy(centres).to(embedding.device)
+        return unit_centres(embedding, self.n_clusters, seed=seed)
 
     def _read_out(self, network: AutoEncoder, data: ResidentData, centres: Tensor, seed: int) -> None:
         from ._deep.information import soft_assignment
@@ -279,6 +278,7 @@ class FCMI(Method):
         self.labels_ = soft.argmax(1).cpu().numpy()
         self.sample_shape_ = tuple(data.samples.shape[1:])
         self.network_ = network.cpu()
+        self.network_.decoder.separate()
 
     def _known_groups(self, sensitive_features: ArrayLike, n: int) -> NDArray[np.int64]:
         given, values = encode(sensitive_features, n, "sensitive_features")

@@ -15,6 +15,8 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from bench.errors import UnsupportedInputError
 
+from .stacked import StackedBranches
+
 __all__ = ["AutoEncoder", "GroupDecoder", "build_autoencoder", "image_size", "plain_autoencoder"]
 
 CONV_CHANNELS = (16, 32, 32, 16)
@@ -56,7 +58,14 @@ class GroupDecoder(nn.Module):
         Layers that all groups have in common.
     branches : sequence of Module
         The layers φ_t of every group t.
+
+    Attributes
+    ----------
+    branches : ModuleList or StackedBranches
+        Separate, or computed together after :meth:`stack`.
     """
+
+    branches: nn.ModuleList | StackedBranches
 
     def __init__(self, shared: nn.Module, branches: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -65,12 +74,30 @@ class GroupDecoder(nn.Module):
 
     def forward(self, hidden: Tensor, sizes: Sequence[int]) -> Tensor:
         """Reconstruct embeddings sorted by group: the first ``sizes[0]`` rows by branch 0, and so on."""
-        parts = torch.split(self.shared(hidden), list(sizes))
+        common: Tensor = self.shared(hidden)
+        if isinstance(self.branches, StackedBranches):
+            rows: Tensor = self.branches(common, sizes)
+            return rows
+        parts = torch.split(common, list(sizes))
         return torch.cat([branch(part) for branch, part in zip(self.branches, parts, strict=True) if len(part)])
+
+    def stack(self) -> None:
+        """Compute fully connected branches together from here on; new parameters take over the present values.
+
+        For a GPU, where many small products cost their launches: every branch is padded to the rows of the largest
+        group. A CPU has no such cost, and separate branches are faster there.
+        """
+        if isinstance(self.branches, nn.ModuleList):
+            self.branches = StackedBranches(list(self.branches))
+
+    def separate(self) -> None:
+        """Undo :meth:`stack`: separate branches with the present values."""
+        if isinstance(self.branches, StackedBranches):
+            self.branches = nn.ModuleList(self.branches.separate())
 
 
 def build_autoencoder(
-    shape: Sequence[int], embedding_dim: int, n_groups: int = 1, *, unit_norm: bool = False
+    shape: Sequence[int], embedding_dim: int, n_groups: int = 1, *, unit_norm: bool = False, stacked: bool = False
 ) -> AutoEncoder:
     """The matched backbone: convolutional for images, fully connected for vectors.
 
@@ -84,6 +111,8 @@ def build_autoencoder(
         Number of decoder branches.
     unit_norm : bool
         Whether embeddings are scaled to length 1.
+    stacked : bool
+        Whether branches for vectors are computed together (:meth:`GroupDecoder.stack`); those for images never are.
 
     Returns
     -------
@@ -97,6 +126,8 @@ def build_autoencoder(
     """
     if len(shape) == 1:
         encoder, decoder = _fully_connected(shape[0], embedding_dim, n_groups)
+        if stacked:
+            decoder.stack()
     else:
         encoder, decoder = _convolutional(*image_size(shape), embedding_dim, n_groups)
     if unit_norm:

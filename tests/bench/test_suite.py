@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import InvalidInputError, SuiteError, UnknownNameError
+from bench.reporting.published import TABLE_1, published_table
 from bench.suite import load_suite, parse_seeds, parse_setting, suite_names
 
 
@@ -54,6 +56,37 @@ def test_every_shipped_suite_loads() -> None:
     for name in suite_names():
         assert load_suite(name).grid
         assert load_suite(name).title
+
+
+def test_all_settings_of_shipped_suites_name_what_there_is() -> None:
+    from bench.data.store import Store
+    from bench.plan import make_plan
+    from bench.registry import Registry
+
+    for name in suite_names():
+        assert make_plan(load_suite(name), Registry(), Store(())).runs
+
+
+@pytest.mark.parametrize(
+    ("suite", "rows"),
+    [
+        ("card", {"AE", "DEC", "ScFC", "FAlg", "DFC", "FCMI"}),
+        ("paper", set(published_table(TABLE_1).rows)),
+    ],
+)
+def test_the_comparisons_hold_their_rows_on_all_columns(suite: str, rows: set[str]) -> None:
+    from bench.registry import Registry
+
+    registry = Registry()
+    asked = {
+        (registry.get("method", method).info.published_as, registry.get("dataset", dataset).info.published_as)
+        for grid in load_suite(suite).grid
+        for method in grid.methods
+        if method != "truth"
+        for dataset in grid.datasets
+        if grid.seeds == [0, 1, 2, 3, 4]
+    }
+    assert {pair for pair in asked if pair[0]} == set(product(rows, published_table(TABLE_1).columns))
 
 
 def test_unknown_suite_offers_the_nearest() -> None:

@@ -53,6 +53,18 @@ def test_a_pipe_gets_a_line_a_minute_and_a_line_at_the_end(run: PlannedRun, cloc
     assert len(lines) == 4
 
 
+def test_a_method_without_a_loss_is_told_without_one_and_the_last_epoch_not_at_all(
+    run: PlannedRun, clock: list[float]
+) -> None:
+    console = Console(file=io.StringIO(), width=200)
+    with view.view_for(console) as plain:
+        plain.started(run, SLOT)
+        for epoch in range(2):
+            clock[0] += 90
+            plain.epoch(run, SLOT, {"epoch": float(epoch), "balance": 0.5}, 2)
+    assert told(console).splitlines() == ["slot 0: kmeans on blobs, seed 0: epoch 1/2, 1:30 so far, about 1:30 left"]
+
+
 def test_a_terminal_shows_every_slot_and_the_end_in_sight(run: PlannedRun, clock: list[float]) -> None:
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     with view.view_for(console) as live:

@@ -83,17 +83,17 @@ class PlainView:
             if progress is None or progress.run != str(run):
                 return
             progress.epoch, progress.n_epochs, progress.loss = int(row["epoch"]) + 1, n_epochs, row.get("loss")
-            if time.monotonic() - progress.told > _SECONDS_BETWEEN_LINES:
+            # After the last epoch the line of the run's end is about to come.
+            if progress.epoch < n_epochs and time.monotonic() - progress.told > _SECONDS_BETWEEN_LINES:
                 progress.told = time.monotonic()
                 self.tell(slot, progress)
 
     def tell(self, slot: Slot, progress: _Progress) -> None:
         """Say how far the run is."""
         epoch, loss, elapsed, left = _columns(progress)
-        self.console.print(
-            f"slot {slot.index}: {progress.run}: epoch {epoch}, loss {loss}, {elapsed} so far, about {left} left",
-            markup=False,
-        )
+        parts = [f"epoch {epoch}", f"loss {loss}" if loss else "", f"{elapsed} so far", f"about {left} left"]
+        text = ", ".join(part for part in parts if part)
+        self.console.print(f"slot {slot.index}: {progress.run}: {text}", markup=False)
 
     def ended(self, run: PlannedRun, record: Record) -> None:
         """Say how the run ended."""

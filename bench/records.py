@@ -20,7 +20,16 @@ from bench.record import Record
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RecordFile", "RecordStore", "RecordWarning", "Records", "latest", "open_records"]
+__all__ = [
+    "RecordFile",
+    "RecordStore",
+    "RecordWarning",
+    "Records",
+    "latest",
+    "open_records",
+    "read_record",
+    "write_whole",
+]
 
 
 class RecordWarning(UserWarning):
@@ -103,7 +112,7 @@ class RecordStore(Records):
             If the file cannot be written.
         """
         text = record.model_dump_json(indent=None) + "\n"
-        return _write_whole(self.path(record.key), lambda stream: stream.write(text.encode()))
+        return write_whole(self.path(record.key), lambda stream: stream.write(text.encode()))
 
     def write_embedding(self, key: str, embedding: NDArray[np.float32]) -> Path:
         """Keep the embedding of a run for figures, in half precision; it is not part of the record.
@@ -115,7 +124,7 @@ class RecordStore(Records):
         """
         folder = self.folder / "embeddings"
         folder.mkdir(exist_ok=True)
-        return _write_whole(
+        return write_whole(
             folder / f"{key}.npy", lambda stream: np.save(stream, embedding.astype(np.float16), allow_pickle=False)
         )
 
@@ -127,22 +136,14 @@ class RecordStore(Records):
     def read(self, key: str) -> Record | None:
         """Return the record of `key`, or None when there is none; an unreadable file is set aside with a warning."""
         path = self.path(key)
-        return self._read(path) if path.exists() else None
+        return read_record(path) if path.exists() else None
 
     def __iter__(self) -> Iterator[Record]:
         """All readable records, in the order of their keys."""
         for path in sorted(self.records.glob("*.json")):
-            record = self._read(path)
+            record = read_record(path)
             if record is not None:
                 yield record
-
-    def _read(self, path: Path) -> Record | None:
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            warnings.warn(_unreadable(str(path), error.strerror or str(error)), RecordWarning, stacklevel=4)
-            return None
-        return _parse(content, str(path))
 
 
 class RecordFile(Records):
@@ -184,7 +185,7 @@ class RecordFile(Records):
         """
         lines = [record.model_dump_json() + "\n" for record in sorted(records, key=lambda record: record.key)]
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        return _write_whole(self.path, lambda stream: stream.write("".join(lines).encode()))
+        return write_whole(self.path, lambda stream: stream.write("".join(lines).encode()))
 
 
 def open_records(path: Path) -> Records:
@@ -192,8 +193,31 @@ def open_records(path: Path) -> Records:
     return RecordFile(path) if path.suffix == ".jsonl" else RecordStore(path)
 
 
-def _write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> Path:
-    """Write a file so that a reader, or a crash, sees it whole or not at all."""
+def read_record(path: Path) -> Record | None:
+    """Return the record in the file at `path`, or None with a warning that names the file and what is wrong with it."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        warnings.warn(_unreadable(str(path), error.strerror or str(error)), RecordWarning, stacklevel=4)
+        return None
+    return _parse(content, str(path))
+
+
+def write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> Path:
+    """Write a file so that a reader, or a crash, sees it whole or not at all.
+
+    Parameters
+    ----------
+    target : Path
+        The file; its folder exists.
+    write : callable
+        Writes the content into the stream it is given.
+
+    Raises
+    ------
+    ResultsError
+        If it cannot be written; what was there before is still there.
+    """
     # The temporary file ends otherwise than any file that readers pick up.
     temporary = target.with_suffix(f".{os.getpid()}.tmp")
     try:
@@ -212,8 +236,15 @@ def _parse(content: bytes, where: str) -> Record | None:
     try:
         return Record.model_validate_json(content)
     except ValidationError as error:
-        warnings.warn(_unreadable(where, error.errors()[0]["msg"]), RecordWarning, stacklevel=5)
+        warnings.warn(_unreadable(where, _fault(error)), RecordWarning, stacklevel=5)
         return None
+
+
+def _fault(error: ValidationError) -> str:
+    first = error.errors()[0]
+    if first["loc"] == ("format",):
+        return f"it has format {first['input']!r}, this version of bench reads format 1"
+    return first["msg"]
 
 
 def _unreadable(where: str, reason: str) -> str:

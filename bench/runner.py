@@ -15,10 +15,10 @@ from bench.environment import code_version, cpu_model, package_versions
 from bench.execution.engine import run_locally
 from bench.execution.isolate import context, run_isolated, utc_now
 from bench.execution.job import Finished, Job, Outcome, Slot
-from bench.metrics import evaluate
 from bench.plan import REFERENCE, Plan, PlannedRun
 from bench.record import SETTLED, Record, pack_labels, without_folders
 from bench.records import RecordStore
+from bench.scoring import score
 
 __all__ = ["Listener", "OnRecord", "Only", "Selection", "Silent", "Summary", "carry_out", "select_runs"]
 
@@ -247,9 +247,8 @@ def _record(run: PlannedRun, outcome: Outcome, slot: Slot | None) -> Record:
     commit, dirty = code_version()
     metrics: dict[str, float | None] = {}
     if finished.labels is not None and run.prepared is not None:
-        k = run.spec.method_params.get("n_clusters", run.prepared.k)
-        scores = evaluate(run.prepared.y(), finished.labels, run.prepared.sensitive(), n_clusters=k)
-        metrics = {name: None if value != value else value for name, value in scores.items()}
+        data = run.prepared
+        metrics = score(run.spec, finished.labels, y=data.y(), sensitive=data.sensitive(), k=data.k)
     return Record(
         key=run.key,
         spec=run.spec,

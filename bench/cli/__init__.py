@@ -18,7 +18,8 @@ def main(arguments: list[str] | None = None) -> None:
     arguments : list of str, optional
         In place of the process's own.
     """
-    from bench.cli import describe, fetch, health, listing, results, run  # noqa: F401 -- they register their commands
+    # They register their commands.
+    from bench.cli import describe, explain, fetch, health, listing, merging, results, run  # noqa: F401
 
     try:
         app(args=arguments, prog_name="bench")

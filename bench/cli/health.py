@@ -30,9 +30,11 @@ __all__ = ["doctor", "status"]
 @app.command()
 def status(output: Format = "text", results: ResultsFolder = DEFAULT_RESULTS) -> None:
     """Count the records of a results folder by status, and name the runs that failed."""
+    from bench.conflicts import Conflicts
     from bench.records import RecordStore
 
     records = RecordStore(results).current()
+    conflicts = len(Conflicts(results).open())
     counts = Counter(record.status for record in records)
     troubled = [
         {"run": f"{r.spec.method} on {r.spec.dataset}, seed {r.spec.seed}", "status": r.status, "reason": r.reason}
@@ -40,12 +42,14 @@ def status(output: Format = "text", results: ResultsFolder = DEFAULT_RESULTS) ->
         if r.status not in ("ok", "not-applicable")
     ]
     if output == "json":
-        print_json({"results": results, "counts": counts, "troubled": troubled})
+        print_json({"results": results, "counts": counts, "conflicts": conflicts, "troubled": troubled})
         return
     out = console()
     out.print(f"{len(records)} runs in {results}", markup=False)
     for name, number in sorted(counts.items()):
         out.print(f"  {name}: {number}")
+    if conflicts:
+        out.print(f"  {conflicts} more in conflict with one of these, kept in {results / 'conflicts'}", markup=False)
     for row in troubled:
         out.print(f"  {row['status']}: {row['run']}: {row['reason']}", markup=False)
 

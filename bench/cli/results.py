@@ -39,6 +39,10 @@ def table(
     metrics: Annotated[list[str] | None, typer.Option(help="Metrics with commas; the paper's five by default.")] = None,
     methods: Names = None,
     datasets: Names = None,
+    allow_mixed: Annotated[
+        bool,
+        typer.Option("--allow-mixed", help="Show runs on several versions of data in one column, with a footnote."),
+    ] = False,
     out: Out = None,
     results: Source = DEFAULT_RESULTS,
     plugins: Plugins = None,
@@ -46,7 +50,7 @@ def table(
     """Compare methods over data sets, ours beside the published numbers."""
     from bench.reporting.render import render
 
-    built = _table(results, registry(plugins), metrics, methods, datasets)
+    built = _table(results, registry(plugins), metrics, methods, datasets, allow_mixed=allow_mixed)
     if output == "terminal":
         if out is not None:
             raise BenchError("--out needs a format for files: --format markdown, latex, csv or json")
@@ -151,6 +155,8 @@ def _table(
     metrics: list[str] | None,
     methods: list[str] | None,
     datasets: list[str] | None,
+    *,
+    allow_mixed: bool,
 ) -> Table:
     from bench.metadata import REFERENCE_INFO
     from bench.records import open_records
@@ -167,6 +173,7 @@ def _table(
         metrics=_split(metrics) or PAPER_METRICS,
         defaults=_defaults(found.methods, {record.spec.method for record in records}),
         dataset_defaults=_defaults(found.datasets, {record.spec.dataset for record in records}),
+        allow_mixed=allow_mixed,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from bench.metadata import REFERENCE_INFO, DatasetInfo, MethodInfo
 from bench.record import Record, canonical_json
 from bench.reporting.footnotes import Footnotes
+from bench.reporting.mixing import mixed_note
 from bench.reporting.model import Column, Row
 from bench.reporting.protocol import protocol_notes
 from bench.reporting.published import TABLE_1, published_table
@@ -61,9 +62,13 @@ def make_axes(
     keys = _keys(records)
     data_notes: dict[Key, set[str]] = defaultdict(set)
     backbones: dict[Key, set[str]] = defaultdict(set)
+    in_column: dict[Key, list[Record]] = defaultdict(list)
     for record, (row, column) in zip(records, keys, strict=True):
         data_notes[column].add(record.data_note)
+        in_column[column].append(record)
         backbones[row].update(str(v) for name, v in record.spec.method_params.items() if name == "backbone")
+    for column, found in in_column.items():
+        data_notes[column].add(mixed_note(found))
     columns = _columns(data_notes, datasets, footnotes)
     rows = _rows(backbones, methods, footnotes)
     held: dict[tuple[Row, Column], list[Record]] = defaultdict(list)

@@ -14,6 +14,7 @@ from bench.reporting.axes import Axes, make_axes
 from bench.reporting.footnotes import Footnotes
 from bench.reporting.gaps import explanation, is_gap
 from bench.reporting.headers import PAPER_METRICS, MetricHeader, select_headers
+from bench.reporting.mixing import refuse_mixed
 from bench.reporting.model import Cell, Column, Entry, Row, Table
 from bench.reporting.outcomes import run_outcome, undefined_reason, unused_clusters
 from bench.reporting.provenance import Defaults, deviation, run_lines
@@ -38,6 +39,7 @@ def build_table(
     metrics: Sequence[str] = PAPER_METRICS,
     defaults: Defaults | None = None,
     dataset_defaults: Defaults | None = None,
+    allow_mixed: bool = True,
 ) -> Table:
     """Compare methods over data sets.
 
@@ -52,11 +54,14 @@ def build_table(
     defaults, dataset_defaults : mapping of str to mapping, optional
         Default parameters by registry name: they are left out of what the table says was run. Data with other
         than default parameters are not the paper's, so no published number stands beside them.
+    allow_mixed : bool
+        Whether a column may hold runs on several versions of its data, or under several versions of the
+        harness's rules; a footnote says so then.
 
     Raises
     ------
     ResultsError
-        If there are no records.
+        If there are no records, or a column is mixed and must not be.
     UnknownNameError
         If a metric is neither known nor in any record.
     """
@@ -65,6 +70,8 @@ def build_table(
     headers = select_headers(metrics, {key for record in records for key in record.metrics})
     footnotes = Footnotes()
     axes = make_axes(records, methods, datasets, footnotes)
+    if not allow_mixed:
+        refuse_mixed(axes)
     builder = _Builder(axes, headers, footnotes, dataset_defaults or {})
     entries, cells = builder.fill()
     source = published_table(TABLE_1)

@@ -65,10 +65,7 @@ def _column_line(axes: Axes, column: Column, defaults: Defaults) -> str:
     records = axes.in_column(column)
     labelled = {name for name, _ in column.params}
     said = _said(records[0].spec.dataset_params, defaults.get(column.name, {}))
-    parts = [_params_text({name: value for name, value in said.items() if name not in labelled})]
-    if len({record.spec.data_hash for record in records if record.status == "ok"}) > 1:
-        parts.append("rows ran on different versions of these data, run them again to compare")
-    text = "; ".join(part for part in parts if part)
+    text = _params_text({name: value for name, value in said.items() if name not in labelled})
     return f"{column.label}: {text}" if text else ""
 
 
@@ -89,8 +86,11 @@ def _usual_params(axes: Axes, row: Row) -> Mapping[str, Any]:
 
 def _said(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     always = {name: params[name] for name in _ALWAYS_SAID if name in params}
+    # As JSON, since a record holds a list where an adapter has a tuple.
     return always | {
-        name: params[name] for name in sorted(params) if name not in defaults or params[name] != defaults[name]
+        name: params[name]
+        for name in sorted(params)
+        if name not in defaults or canonical_json(params[name]) != canonical_json(defaults[name])
     }
 
 

@@ -49,8 +49,10 @@ def test_mixed_versions_of_code_and_data_are_said(record: Make, table_of: Build)
         record("fcmi", seed=1, source="new", data_hash="other", commit="fedcba9876543210", acc=0.5),
     )
     assert "different versions of its code" in table.runs[0]
-    assert table.runs[1] == "Digits: rows ran on different versions of these data, run them again to compare"
-    assert table.runs[2] == "2 runs; code at commit 0123456789, fedcba9876"
+    (number,) = table.columns[0].footnotes
+    told = "Holds runs on 2 versions of the data (data: fcmi; other: fcmi), which do not compare."
+    assert table.footnotes[number - 1] == told
+    assert table.runs[1] == "2 runs; code at commit 0123456789, fedcba9876"
 
 
 def test_parameters_of_data_sets_are_said(record: Make, table_of: Build) -> None:

@@ -73,7 +73,7 @@ def test_json_holds_what_the_text_says(cli) -> None:
         (("falk", "mtfl"), "Did you mean 'falg'?"),
         (("falg", "mtfk"), "Did you mean 'mtfl'?"),
         (("falg", "mtfl", "ac"), "Did you mean 'acc'?"),
-        (("vfc", "mnist-usps"), "`bench run --methods vfc --datasets mnist_usps` makes some"),
+        (("vfc", "pbmc2-tech"), "`bench run --methods vfc --datasets pbmc2_tech` makes some"),
     ],
 )
 def test_what_is_not_there_is_one_line(cli, arguments: tuple[str, ...], said: str) -> None:

@@ -204,6 +204,7 @@ def _outcomes(
     processes = context(sorted({name for run in started for name in run.info.requires}))
 
     def on_slot(run: PlannedRun, slot: Slot) -> tuple[Outcome, Slot]:
+        """Carry out one run on the slot that is free, and tell the listeners of it."""
         for listener in listeners:
             listener.started(run, slot)
 

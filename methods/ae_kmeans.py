@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,22 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from bench.adapters import Method
 from bench.metadata import MethodInfo
 
-from ._deep.parameters import check_at_least, check_choice, check_positive, seeds
+from ._deep.parameters import check_at_least, check_positive, seeds
 
 if TYPE_CHECKING:
-    import torch
-
-    from ._deep.networks import AutoEncoder
+    from ._deep.pretraining import Recipe
 
 __all__ = ["AEKMeans"]
-
-T = TypeVar("T")
-
-# Batch size and learning rate.
-RECIPES = {"matched": (512, 5e-4), "original": (256, 1.0)}
-ORIGINAL_DIM = 10
-# The original recipe's learning rate was set for MNIST's pixels.
-ORIGINAL_ENTRIES = 784
 
 
 class AEKMeans(Method):
@@ -126,64 +116,36 @@ class AEKMeans(Method):
     def fit(self, X: ArrayLike, *, sensitive_features: ArrayLike) -> Self:
         """Train and cluster; the sensitive attribute is not used. See :meth:`Method.fit`."""
         samples, _ = self.check_input(X, sensitive_features)
-        dim, batch_size, learning_rate = self._recipe(samples[0].size)
         weights, order, restarts = seeds(self.random_state, 3)
 
-        from ._deep.autoencoder import train_autoencoder
         from ._deep.centres import fit_kmeans
         from ._deep.hardware import Hardware
-        from ._deep.training import ResidentData
+        from ._deep.pretraining import pretrain
 
+        recipe = self._recipe(samples[0].size)
         hardware = Hardware.choose(self.device, self.precision)
         self.precision_ = hardware.precision
-        if self.backbone == "original":
-            samples = samples.reshape(len(samples), -1)
-        network = self._network(samples, dim, weights).to(hardware.device)
-        data = ResidentData(samples, np.zeros(len(samples), dtype=np.int64), 1, hardware)
-        train_autoencoder(
-            network,
-            data,
-            self._optimiser(network, learning_rate),
-            epochs=self.epochs,
-            batch_size=batch_size,
-            rng=np.random.default_rng(order),
-            log=self.log_epoch,
+        network, data = pretrain(
+            samples, recipe, hardware, epochs=self.epochs, seeds=(weights, order), log=self.log_epoch
         )
         self.embedding_: NDArray[np.float32] = data.embed(network.encoder).cpu().numpy()
         model = fit_kmeans(self.embedding_, self.n_clusters, n_init=self.n_init, seed=restarts)
         self.labels_ = model.labels_.astype(np.int64)
         return self
 
-    def _recipe(self, entries: int) -> tuple[int, int, float]:
-        """Embedding size, batch size and learning rate for samples of so many entries."""
-        check_choice("backbone", self.backbone, RECIPES)
-        original = self.backbone == "original"
-        batch_size, learning_rate = RECIPES[self.backbone]
-        if original:
-            learning_rate *= entries / ORIGINAL_ENTRIES
-        dim = _first(self.embedding_dim, ORIGINAL_DIM if original else self.n_clusters)
-        batch_size = _first(self.batch_size, batch_size)
-        learning_rate = _first(self.learning_rate, learning_rate)
-        check_at_least(1, embedding_dim=dim, batch_size=batch_size, epochs=self.epochs, n_init=self.n_init)
-        check_positive(learning_rate=learning_rate)
-        return dim, batch_size, learning_rate
+    def _recipe(self, entries: int) -> Recipe:
+        """Network and optimiser for samples of so many entries."""
+        from ._deep.pretraining import Recipe
 
-    def _network(self, samples: NDArray[np.float32], dim: int, seed: int) -> AutoEncoder:
-        from ._deep.hardware import seeded_weights
-        from ._deep.networks import build_autoencoder, plain_autoencoder
-
-        with seeded_weights(seed):
-            if self.backbone == "original":
-                return plain_autoencoder(samples.shape[1], dim)
-            return build_autoencoder(samples.shape[1:], dim)
-
-    def _optimiser(self, network: AutoEncoder, learning_rate: float) -> torch.optim.Optimizer:
-        from torch import optim
-
-        if self.backbone == "original":
-            return optim.SGD(network.parameters(), learning_rate, momentum=0.9, fused=True)
-        return optim.Adam(network.parameters(), learning_rate, fused=True)
-
-
-def _first(given: T | None, default: T) -> T:
-    return default if given is None else given
+        recipe = Recipe.choose(
+            self.backbone,
+            entries=entries,
+            n_clusters=self.n_clusters,
+            embedding_dim=self.embedding_dim,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+        )
+        check_at_least(1, embedding_dim=recipe.embedding_dim, batch_size=recipe.batch_size)
+        check_at_least(1, epochs=self.epochs, n_init=self.n_init)
+        check_positive(learning_rate=recipe.learning_rate)
+        return recipe

@@ -185,7 +185,7 @@ class ClusterGAN(Method):
         self.precision_ = hardware.precision
         samples, bounded = _in_generator_range(samples)
         networks = self._networks(samples[0].shape, bounded, weights).to(hardware.device)
-        data = ResidentData(samples, np.zeros(len(samples), dtype=np.int64), 1, hardware)
+        data = ResidentData.ungrouped(samples, hardware)
         self.n_iter_ = BUDGETS[self.budget][samples.ndim == 2] if self.steps is None else int(self.steps)
         rows = min(HISTORY_ROWS, self.n_iter_)
         self._train(networks, data, draws, rows)

@@ -175,7 +175,7 @@ class DAC(Method):
         with seeded_weights(weights):
             network = build_label_network(samples.shape[1:], self.n_clusters, self.backbone)
         network.to(hardware.device)
-        data = ResidentData(samples, np.zeros(len(samples), dtype=np.int64), 1, hardware)
+        data = ResidentData.ungrouped(samples, hardware)
         copy = augmentation_for(data.samples, copies) if self.augment else None
         self._train(network, data, copy, np.random.default_rng(order))
         return self

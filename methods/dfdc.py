@@ -192,8 +192,7 @@ class DFDC(Method):
         self.precision_ = hardware.precision
         with seeded_weights(weights):
             network = discriminative_network(samples.shape[1:], self.n_clusters, channels=self.channels)
-        # All of one group: batches, and with them the pretraining, are not to depend on groups.
-        data = ResidentData(samples, np.zeros_like(groups), 1, hardware)
+        data = ResidentData.ungrouped(samples, hardware)
         self._train(network.to(hardware.device), data, groups, (order, directions))
         self.labels_ = self.network_labels_ if self.output == "network" else self.fair_labels_
         return self

@@ -173,8 +173,7 @@ class GoldenModels:
         golden = data.membership.new_zeros(len(data.groups), self.n_clusters)
         for group in range(data.n_groups):
             members = np.flatnonzero(data.groups == group)
-            one = np.zeros(len(members), dtype=np.int64)
-            alone = ResidentData(data.samples[members].cpu().numpy(), one, 1, data.hardware)
+            alone = ResidentData.ungrouped(data.samples[members].cpu().numpy(), data.hardware)
             soft = self._alone(alone, seeds[group], partial(log, group=group))
             golden[members, : soft.shape[1]] = soft
         return golden

@@ -20,7 +20,7 @@ __all__ = ["Recipe", "pretrain"]
 
 T = TypeVar("T")
 
-# Batch size and learning rate; a test holds them to those of the auto-encoder baseline.
+# Batch size and learning rate.
 DEFAULTS = {"matched": (512, 5e-4), "original": (256, 1.0)}
 ORIGINAL_DIM = 10
 # The original recipe's learning rate was set for MNIST's pixels.
@@ -143,7 +143,7 @@ def pretrain(
     if recipe.backbone == "original":
         samples = samples.reshape(len(samples), -1)
     network = recipe.network(samples, weights).to(hardware.device)
-    data = ResidentData(samples, np.zeros(len(samples), dtype=np.int64), 1, hardware)
+    data = ResidentData.ungrouped(samples, hardware)
     train_autoencoder(
         network,
         data,

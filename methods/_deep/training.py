@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -66,6 +67,11 @@ class ResidentData:
         tensor = torch.from_numpy(np.require(samples, requirements=["C", "W"])).to(hardware.device)
         self.samples = tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
         self.membership = torch.from_numpy(np.eye(n_groups, dtype=np.float32)[groups]).to(hardware.device)
+
+    @classmethod
+    def ungrouped(cls, samples: NDArray[np.float32], hardware: Hardware) -> Self:
+        """`samples` as one group, for training that is not to depend on groups, not even by the order of a batch."""
+        return cls(samples, np.zeros(len(samples), dtype=np.int64), 1, hardware)
 
     def batches(self, batch_size: int, rng: np.random.Generator) -> list[Batch]:
         """Shuffled batches of one epoch.

@@ -38,9 +38,9 @@ def test_the_auto_encoder_is_that_of_the_baseline(backbone, shape):
 
 
 def test_defaults_are_those_of_the_baseline():
-    assert pretraining.DEFAULTS == ae_kmeans.RECIPES
-    assert pretraining.ORIGINAL_DIM == ae_kmeans.ORIGINAL_DIM
-    assert pretraining.ORIGINAL_ENTRIES == ae_kmeans.ORIGINAL_ENTRIES
+    assert pretraining.DEFAULTS == {"matched": (512, 5e-4), "original": (256, 1.0)}
+    assert pretraining.ORIGINAL_DIM == 10
+    assert pretraining.ORIGINAL_ENTRIES == 784
 
 
 def test_a_recipe_fills_in_what_is_not_given():

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from bench.methods._deep import networks
 from bench.methods._deep.hardware import seeded_weights
 from bench.methods._deep.networks import (
     AutoEncoder,
@@ -130,3 +131,23 @@ def test_autoencoder_returns_embedding_and_reconstruction():
     hidden, output = network(samples, [3])
     assert torch.equal(hidden, network.encoder(samples))
     assert torch.equal(output, network.decoder.branches[0](hidden))
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_a_batch_in_pieces_gives_what_the_whole_gives(monkeypatch, autocast):
+    network = build_autoencoder((1, 8, 8), 3, 2)
+    samples = noise(41, 1, 8, 8)
+
+    def values_and_gradients(piece):
+        monkeypatch.setattr(networks, "PIECE", piece)
+        monkeypatch.setattr(networks, "PIECE_BFLOAT16", piece)
+        network.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+            hidden, output = network(samples, [30, 11])
+        (hidden.float().square().sum() + output.float().square().sum()).backward()
+        return [hidden, output, *(parameter.grad for parameter in network.parameters())]
+
+    whole, pieces = values_and_gradients(1000), values_and_gradients(7)
+    tolerance = {"rtol": 0.1, "atol": 0.05} if autocast else {}
+    for left, right in zip(whole, pieces, strict=True):
+        torch.testing.assert_close(left, right, **tolerance)

@@ -49,7 +49,7 @@ class ClusterGANLoop:
     ) -> None:
         self.device = device
         self.n_clusters = n_clusters
-        self.batches = endless(loader((samples + 1) / 2, groups, 64, train=True))
+        self.batches = endless(loader((samples + np.float32(1)) / np.float32(2), groups, 64, train=True))
         self.generator = generator(LATENT + n_clusters, channels).to(device)
         self.encoder = reader(LATENT + n_clusters, channels).to(device)
         self.critic = reader(1, channels).to(device)

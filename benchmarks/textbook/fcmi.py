@@ -53,14 +53,15 @@ class Network(nn.Module):
         super().__init__()
         if len(shape) == 3:
             self.encoder = convolutional_encoder(dim)
-            shared = (nn.Linear(dim, 256), nn.ReLU(), nn.Linear(256, 784), nn.ReLU(), nn.Unflatten(1, (16, 7, 7)))
+            shared: list[nn.Module] = [nn.Linear(dim, 256), nn.ReLU(), nn.Linear(256, 784), nn.ReLU()]
+            shared.append(nn.Unflatten(1, (16, 7, 7)))
             branches = [convolutional_branch() for _ in range(n_groups)]
         else:
             d = shape[0]
             self.encoder = nn.Sequential(
                 *dense(d, 1024, 1024, 512), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, dim)
             )
-            shared = (nn.Linear(dim, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU())
+            shared = [nn.Linear(dim, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU()]
             branches = [nn.Sequential(*dense(512, 1024, 1024), nn.Linear(1024, d), nn.Tanh()) for _ in range(n_groups)]
         self.shared = nn.Sequential(*shared)
         self.branches = nn.ModuleList(branches)

@@ -202,9 +202,13 @@ class InPieces(nn.Sequential):
         """(B, ...) to (B, ...)."""
         size = PIECE_BFLOAT16 if torch.is_autocast_enabled("cpu") else PIECE
         if batch.device.type != "cpu" or len(batch) <= size:
-            whole: Tensor = super().forward(batch)
-            return whole
-        return torch.cat([super(InPieces, self).forward(piece) for piece in torch.split(batch, size)])
+            return self._through(batch)
+        return torch.cat([self._through(piece) for piece in torch.split(batch, size)])
+
+    def _through(self, rows: Tensor) -> Tensor:
+        for layer in self:
+            rows = layer(rows)
+        return rows
 
 
 def _convolutional(channels: int, side: int, dim: int, n_groups: int) -> tuple[nn.Sequential, GroupDecoder]:

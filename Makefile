@@ -6,7 +6,7 @@ RESULTS ?= results/local
 SETUP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help bench paper test lint tables report ui perf clean
+.PHONY: help bench paper test lint tables figures report ui perf clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,18 +33,17 @@ lint: $(SETUP)  ## Check style and types
 	$(BIN)/mypy
 
 tables: $(SETUP)  ## Rebuild results/tables from the committed records
-	@for records in results/records/*.jsonl; do \
-		for format in markdown:md latex:tex csv:csv; do \
-			$(BIN)/bench table --results $$records --format $${format%:*} \
-				--out results/tables/$$(basename $$records .jsonl).$${format#*:} || exit 1; \
-		done; \
-	done
+	$(BIN)/bench tables
 
-report: $(SETUP)  ## Show the table of your runs and write it as LaTeX, Markdown and CSV
+figures: $(SETUP)  ## Rebuild the figures in results/figures that the committed records alone can make
+	$(BIN)/bench plot all
+
+report: $(SETUP)  ## Show the table of your runs, write it as LaTeX, Markdown and CSV, and write a page about them
 	@$(BIN)/bench table --results $(RESULTS)
 	@for format in markdown:md latex:tex csv:csv; do \
 		$(BIN)/bench table --results $(RESULTS) --format $${format%:*} --out $(RESULTS)/tables/table.$${format#*:} || exit 1; \
 	done
+	@$(BIN)/bench report --results $(RESULTS) --out $(RESULTS)/report.html
 	@echo "records: $(RESULTS)/records   MLflow: $(RESULTS)/mlflow.db (make ui opens it)"
 
 ui: $(SETUP)  ## Open MLflow's pages over your results

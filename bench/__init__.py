@@ -6,13 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench.notebook import run
     from bench.registry import get_dataset, get_method, load_dataset
 
-__all__ = ["__version__", "get_dataset", "get_method", "load_dataset"]
+__all__ = ["__version__", "get_dataset", "get_method", "load_dataset", "run"]
 
 __version__ = "0.1.0"
 
-_LAZY = dict.fromkeys(("get_dataset", "get_method", "load_dataset"), "bench.registry")
+_LAZY = {**dict.fromkeys(("get_dataset", "get_method", "load_dataset"), "bench.registry"), "run": "bench.notebook"}
 
 
 def __getattr__(name: str) -> Any:

@@ -20,22 +20,27 @@ A method is one file with one class::
             self.labels_ = model.fit(X).labels_
             return self
 
-Put it in ``methods/``, or in any folder named with ``--plugins``. What the harness relies on, and
-``bench test NAME`` checks:
+``bench new method NAME`` writes a longer one to start from; ``docs/adding-a-method.md`` leads from there to a row in
+the table. Put it in ``methods/``, in any folder named with ``--plugins``, or in a package with an entry point in the
+group ``fair_clustering_bench.methods``. What the harness relies on, and ``bench test NAME`` checks:
 
 * ``info`` is a literal ``MethodInfo(...)``: it is read from the source without running it.
 * ``__init__`` stores its parameters as given and does nothing else (scikit-learn's rule). The harness sets
   ``n_clusters`` to the number of classes and ``random_state`` to the run's seed; a method with parameters
   ``device`` and ``n_jobs`` receives the slot's device and share of cores.
-* ``fit`` takes X and the sensitive attribute, never true labels, and leaves both untouched.
-* ``labels_`` is an integer array (n,) with values in 0 .. n_clusters - 1; fewer used clusters are allowed.
+* ``fit`` takes X and the sensitive attribute, never true labels, leaves both untouched, and prints nothing. It begins
+  with :meth:`Method.check_input`, and gives the same on a fitted instance as on a new one.
+* ``labels_`` is an integer array (n,) with values in 0 .. n_clusters - 1; fewer used clusters are allowed. A method
+  that finds their number itself (``needs_k=False``) sets it as ``n_clusters_``.
 * The same ``random_state`` gives the same labels on CPU; global random state is neither read nor changed.
 * Heavy packages (torch) are imported inside ``fit``.
 
-Optional, shown where present: ``embedding_`` (n, e), ``soft_labels_`` (n, k), and ``history_``, one row a call of
-:meth:`Method.log_epoch`, which also drives the live view and MLflow's curves.
+Optional, shown where present: ``embedding_`` (n, e), finite; ``soft_labels_`` (n, k), rows that sum to 1; and
+``history_``, one row a call of :meth:`Method.log_epoch`, which also drives the live view and MLflow's curves.
 
-A data set is one file with one class that subclasses :class:`Dataset` and returns a :class:`FairData`.
+A data set is one file with one class that subclasses :class:`Dataset` and returns a :class:`FairData`:
+``bench new dataset NAME`` writes one, ``docs/adding-a-dataset.md`` explains it, and a package names it in the group
+``fair_clustering_bench.datasets``.
 """
 
 from __future__ import annotations

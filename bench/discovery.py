@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.metadata import DataFile, DatasetInfo, MethodInfo
 
-__all__ = ["Found", "read_adapters"]
+__all__ = ["Found", "read_adapters", "read_metrics"]
 
 _CONSTRUCTORS: dict[str, type] = {"MethodInfo": MethodInfo, "DatasetInfo": DatasetInfo, "DataFile": DataFile}
 
@@ -48,6 +48,21 @@ def read_adapters(path: Path) -> list[Found]:
         return [Found(path.stem, None, f"{path.name} cannot be read{line}: {getattr(error, 'msg', error)}")]
     missing = _missing_package(tree)
     return [_found(name, node, missing) for name, node in _infos(tree)]
+
+
+def read_metrics(path: Path) -> list[str]:
+    """Names of the functions of a source file that are decorated with ``@metric(...)``; none for one with faults."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError, OSError):
+        return []
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return [node.name for node in functions if any(map(_is_metric, node.decorator_list))]
+
+
+def _is_metric(decorator: ast.expr) -> bool:
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return "metric" in (getattr(called, "id", ""), getattr(called, "attr", ""))
 
 
 def _infos(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:

@@ -5,13 +5,29 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["code_version", "cpu_model", "package_versions"]
+__all__ = ["Environment", "code_version", "cpu_model", "environment", "package_versions"]
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "pulp", "mlflow", "fair-clustering-bench")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a machine brings to a run: processor, versions and code, see :class:`bench.record.Record`."""
+
+    cpu: str
+    versions: dict[str, str]
+    commit: str
+    dirty: bool
+
+
+def environment() -> Environment:
+    """What this machine brings to a run."""
+    return Environment(cpu_model(), package_versions(), *code_version())
 
 
 @cache

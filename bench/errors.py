@@ -14,6 +14,7 @@ __all__ = [
     "BenchError",
     "InvalidInputError",
     "MissingDataError",
+    "NoRunsError",
     "ResultsError",
     "SuiteError",
     "UnknownNameError",
@@ -60,6 +61,10 @@ class ResultsError(BenchError):
     """A results folder that cannot be read or written."""
 
 
+class NoRunsError(ResultsError):
+    """Records that hold none of the runs that were asked for."""
+
+
 class SuiteError(BenchError):
     """A suite file that does not say what to run."""
 
@@ -81,8 +86,9 @@ class UnknownNameError(BenchError, KeyError):
 
     def __init__(self, what: str, given: str, allowed: Iterable[str], hint: str = "") -> None:
         names = sorted(allowed)
-        near = difflib.get_close_matches(given.lower().replace("-", "_"), names, n=1, cutoff=0.5)
-        guess = f" Did you mean '{near[0]}'?" if near else ""
+        spelled = {name.lower(): name for name in names}
+        near = difflib.get_close_matches(given.lower().replace("-", "_"), spelled, n=1, cutoff=0.5)
+        guess = f" Did you mean '{spelled[near[0]]}'?" if near else ""
         self.message = f"unknown {what} '{given}'.{guess} Known: {', '.join(names) or 'none'}."
         if hint:
             self.message += f" {hint}"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.errors import InvalidInputError
 
-__all__ = ["checked_labels"]
+__all__ = ["checked_labels", "clusters_of"]
 
 
 def checked_labels(labels: Any, *, n: int, k: int) -> NDArray[np.int64]:
@@ -26,10 +26,26 @@ def checked_labels(labels: Any, *, n: int, k: int) -> NDArray[np.int64]:
     if array.shape != (n,):
         raise InvalidInputError(f"labels_ has shape {array.shape} for {n} samples; it must be ({n},)")
     if array.dtype.kind not in "iu":
-        raise InvalidInputError(f"labels_ has dtype {array.dtype}; it must be an integer type")
+        holes = int(np.count_nonzero(np.isnan(array))) if array.dtype.kind == "f" else 0
+        nan = f" and holds {holes} NaN" if holes else ""
+        raise InvalidInputError(f"labels_ has dtype {array.dtype}{nan}; it must be an integer type")
     low, high = int(array.min()), int(array.max())
     if low < 0 or high >= k:
         raise InvalidInputError(
             f"labels_ has values from {low} to {high}; with {k} clusters they must lie in 0 .. {k - 1}"
         )
     return array.astype(np.int64)
+
+
+def clusters_of(method: Any, k: int) -> int:
+    """Return how many clusters the labels of a fitted method may name.
+
+    Parameters
+    ----------
+    method : Method
+        Fitted. Its ``n_clusters_``, if it sets one, is the number that it has found itself; else its ``n_clusters``.
+    k : int
+        Number of clusters that the data ask for, where it has neither.
+    """
+    found: Any = getattr(method, "n_clusters_", getattr(method, "n_clusters", k))
+    return int(found)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import shlex
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +26,9 @@ from bench.reporting.gaps import explanation, is_gap
 from bench.reporting.headers import PAPER_METRICS, MetricHeader
 from bench.reporting.model import Column, Row, Table
 from bench.reporting.protocol import protocol_notes
+from bench.reporting.provenance import Defaults
 
-__all__ = ["explain"]
+__all__ = ["Trace", "explain", "trace"]
 
 # What a run shows of its record as it is.
 _COPIED = ("device", "precision", "cpu", "gpu", "threads", "commit", "dirty", "started", "ended")
@@ -58,32 +61,98 @@ def explain(
     records = list(store)
     method = _known("method", method, [*registry.methods, REFERENCE_INFO.name], records)
     dataset = _known("dataset", dataset, registry.datasets, records)
+    if not any((record.spec.method, record.spec.dataset) == (method, dataset) for record in records):
+        raise ResultsError(_nothing(results, method, dataset, latest(records)))
+    found = trace(store, records, registry, metrics, only=(method, dataset))
+    variants = tuple(found.variants.values())
+    cited = any(figure.published is not None for variant in variants for figure in variant.figures)
+    return Lineage(method, dataset, str(results), found.table.source if cited else "", variants)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A table of methods over data sets, and what lies behind it.
+
+    Parameters
+    ----------
+    table : Table
+        What :func:`bench.reporting.cells.build_table` makes of the latest records.
+    variants : mapping of (Row, Column) to Variant
+        All that is known of every place that has runs, in the order of the table.
+    methods, datasets : mapping of str to MethodInfo or DatasetInfo
+        Metadata by registry name.
+    defaults, dataset_defaults : mapping of str to mapping
+        Default parameters by registry name, of the adapters that can be asked.
+    """
+
+    table: Table
+    variants: Mapping[tuple[Row, Column], Variant]
+    methods: Mapping[str, MethodInfo]
+    datasets: Mapping[str, DatasetInfo]
+    defaults: Defaults
+    dataset_defaults: Defaults
+
+
+def trace(
+    store: Records,
+    records: Sequence[Record],
+    registry: Registry,
+    metrics: Sequence[str] = PAPER_METRICS,
+    *,
+    only: tuple[str, str] | None = None,
+) -> Trace:
+    """Trace the figures of all methods on all data sets to their runs.
+
+    Parameters
+    ----------
+    store : Records
+        Where the records are kept.
+    records : sequence of Record
+        All of them, old ones too.
+    registry : Registry
+        What says what adapters are there.
+    metrics : sequence of str
+        Metric keys.
+    only : (str, str), optional
+        Registry names of the one method and data set to trace; the table is of all records nevertheless, since what
+        tells the rows of a method apart may differ on other data.
+
+    Raises
+    ------
+    ResultsError
+        Without records.
+    UnknownNameError
+        For a metric that is neither known nor recorded.
+    """
     current = latest(records)
-    pair = [record for record in records if (record.spec.method, record.spec.dataset) == (method, dataset)]
-    if not pair:
-        raise ResultsError(_nothing(results, method, dataset, current))
-    entries = registry.methods.get(method), registry.datasets.get(dataset)
-    infos = _infos(registry)
-    dataset_defaults = _defaults(entries[1])
-    # Of all records, since what tells the rows of a method apart may differ on other data.
-    axes = make_axes(current, *infos, Footnotes())
+    pairs: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        pair = (record.spec.method, record.spec.dataset)
+        if only in (None, pair):
+            pairs[pair].append(record)
+    entries = registry.recorded_methods({record.spec.method for record in current})
+    methods, datasets = _infos(entries, registry.datasets)
+    defaults = _known_defaults(entries, {method for method, _ in pairs})
+    dataset_defaults = _known_defaults(registry.datasets, {dataset for _, dataset in pairs})
+    axes = make_axes(current, methods, datasets, Footnotes())
     table = build_table(
         current,
-        methods=infos[0],
-        datasets=infos[1],
+        methods=methods,
+        datasets=datasets,
         metrics=metrics,
-        dataset_defaults={} if dataset_defaults is None else {dataset: dataset_defaults},
+        custom=registry.metrics,
+        defaults=defaults,
+        dataset_defaults=dataset_defaults,
     )
-    variants = tuple(
-        _Place(table, row, column, axes.records[row, column], store).variant(
-            pair, _defaults(entries[0]), dataset_defaults, *infos
+    variants = {
+        (row, column): _Place(table, row, column, axes.records[row, column], store).variant(
+            pairs[row.name, column.name], defaults.get(row.name), dataset_defaults.get(column.name), methods, datasets
         )
         for row in axes.rows
         for column in axes.columns
-        if (row.name, column.name) == (method, dataset) and (row, column) in axes.records
-    )
-    cited = any(figure.published is not None for variant in variants for figure in variant.figures)
-    return Lineage(method, dataset, str(results), table.source if cited else "", variants)
+        if (row, column) in axes.records and (row.name, column.name) in pairs
+    }
+    return Trace(table, variants, methods, datasets, defaults, dataset_defaults)
 
 
 @dataclass(frozen=True)
@@ -146,6 +215,8 @@ class _Place:
             doubts=tuple(text for text in self._texts(cell.published_footnotes) if text != why),
             gap=gap,
             explanation=why,
+            verdict=cell.verdict,
+            verdict_reason=cell.verdict_reason,
         )
 
     def _run(self, record: Record) -> Run:
@@ -182,24 +253,26 @@ def _nothing(results: Path, method: str, dataset: str, current: Iterable[Record]
     folder = "" if results.suffix == ".jsonl" else f" --results {shlex.quote(str(results))}"
     return (
         f"there are no records of {method} on {dataset} in {results}; {'; '.join(ran) or 'neither was run'}; "
-        f"`bench run --methods {method} --datasets {dataset}{folder}` makes some"
+        f"`bench run --methods {shlex.quote(method)} --datasets {dataset}{folder}` makes some"
     )
 
 
-def _infos(registry: Registry) -> tuple[dict[str, MethodInfo], dict[str, DatasetInfo]]:
-    methods = {name: entry.info for name, entry in registry.methods.items() if isinstance(entry.info, MethodInfo)}
-    datasets = {name: entry.info for name, entry in registry.datasets.items() if isinstance(entry.info, DatasetInfo)}
+def _infos(
+    method_entries: Mapping[str, Entry], dataset_entries: Mapping[str, Entry]
+) -> tuple[dict[str, MethodInfo], dict[str, DatasetInfo]]:
+    methods = {name: entry.info for name, entry in method_entries.items() if isinstance(entry.info, MethodInfo)}
+    datasets = {name: entry.info for name, entry in dataset_entries.items() if isinstance(entry.info, DatasetInfo)}
     return {**methods, REFERENCE_INFO.name: REFERENCE_INFO}, datasets
 
 
-def _defaults(entry: Entry | None) -> dict[str, Any] | None:
-    """Defaults of an adapter; None where it is gone or cannot be loaded, which must not hide its records."""
-    if entry is None:
-        return None
-    try:
-        return resolve_params(entry, {})
-    except BenchError:
-        return None
+def _known_defaults(entries: Mapping[str, Entry], names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Defaults by adapter; without those that are gone or cannot be loaded, which must not hide their records."""
+    found = {}
+    for name in sorted(names):
+        with suppress(BenchError):
+            if name in entries:
+                found[name] = resolve_params(entries[name], {})
+    return found
 
 
 def _parameters(values: dict[str, Any], defaults: Mapping[str, Any] | None) -> Parameters:

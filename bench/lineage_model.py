@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.reporting.model import CellStatus
+from bench.reporting.verdicts import Verdict
 
 __all__ = ["Figure", "Lineage", "Parameters", "Run", "Variant"]
 
@@ -72,6 +73,8 @@ class Figure:
         Whether mean and published value are further apart than :data:`bench.reporting.gaps.GAP`.
     explanation : str
         Why they are; empty where nothing is known or there is no gap.
+    verdict, verdict_reason : str or None, str
+        As in :class:`bench.reporting.model.Cell`.
     """
 
     metric: str
@@ -86,6 +89,8 @@ class Figure:
     doubts: tuple[str, ...]
     gap: bool
     explanation: str
+    verdict: Verdict | None = None
+    verdict_reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
-__all__ = ["REFERENCE_INFO", "DataFile", "DatasetInfo", "MethodInfo"]
+__all__ = ["NOT_THE_PAPERS", "REFERENCE_INFO", "DataFile", "DatasetInfo", "MethodInfo"]
+
+# In the note of data that are other than those behind the published numbers: no verdict compares figures on them.
+NOT_THE_PAPERS = "not of the weights that the paper uses"
 
 Family = Literal["control", "shallow", "deep"]
 Kind = Literal["vector", "image", "counts"]
@@ -50,6 +54,9 @@ class MethodInfo:
         Footnotes for every table that shows the method.
     requires : tuple of str
         Packages the method imports inside ``fit``.
+    wraps : bool
+        Whether it starts from the clusters of another method, see :mod:`bench.composition`. It is called
+        ``name(other)`` then, and its name may be that of a method that stands alone.
     quick : dict
         Parameters with which ``fit`` ends within a second on a hundred samples, for the conformance checks.
     """
@@ -69,6 +76,7 @@ class MethodInfo:
     published_as: str | None = None
     notes: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+    wraps: bool = False
     quick: Mapping[str, Any] = field(default_factory=dict)
 
     def refusal(self, n_groups: int) -> str | None:
@@ -110,6 +118,18 @@ class DataFile:
     what: str = ""
     manual: str = ""
     instead: tuple[tuple[DataFile, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a path that leads out of the data folder.
+
+        Raises
+        ------
+        ValueError
+            For an absolute one, and one with ``..`` in it.
+        """
+        path = PurePosixPath(self.path)
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"DataFile({self.path!r}) leads out of the data folder; name a path inside it")
 
 
 @dataclass(frozen=True)

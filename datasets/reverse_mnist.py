@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.adapters import Dataset, FairData
 from bench.data.store import Store
-from bench.errors import InvalidInputError
 from bench.metadata import DataFile, DatasetInfo
 
-from ._images import BACKGROUND, blank, check_size, flip_background, paste
+from ._corruption import check_corruption, corrupt_colours
+from ._images import blank, check_size, paste
 from ._mnist import read_mnist
-
-_CORRUPTED: dict[str, tuple[int, ...]] = {"mnist": (0,), "reverse": (1,), "both": (0, 1)}
 
 
 class ReverseMnist(Dataset):
@@ -81,38 +78,18 @@ class ReverseMnist(Dataset):
 
     def load(self, store: Store) -> FairData:
         """Originals, then inverted copies in the same order."""
-        self._check_parameters()
+        check_corruption("reverse_mnist", self.corruption, self.corrupt, self.seed)
+        check_size("reverse_mnist.size", self.size)
         images, labels = self.files()
         pixels, digits = read_mnist(store, images, labels)
         n = len(pixels)
         X = blank(2 * n, self.size)
         paste(pixels, X[:n])
         np.negative(X[:n], out=X[n:])
-        self._flip((X[:n], X[n:]))
+        corrupt_colours(X, self.corruption, self.corrupt, self.seed)
         return FairData.from_arrays(
             X=X,
             y=np.tile(digits, 2),
             sensitive=np.repeat(np.arange(2), n),
             group_names=["original", "inverted"],
         )
-
-    def _flip(self, halves: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
-        if not self.corruption:
-            return
-        for group in _CORRUPTED[self.corrupt]:
-            # A stream of its own for each group: "both" flips what "mnist" and "reverse" flip.
-            rng = np.random.default_rng([self.seed, group])
-            flip_background(halves[group], (BACKGROUND, -BACKGROUND)[group], self.corruption, rng)
-
-    def _check_parameters(self) -> None:
-        if isinstance(self.corruption, bool) or not isinstance(self.corruption, int | float):
-            raise InvalidInputError(f"reverse_mnist.corruption={self.corruption!r} given; it takes a number")
-        if not 0 <= self.corruption < 1:
-            raise InvalidInputError(
-                f"reverse_mnist.corruption={self.corruption} given; it takes a share of at least 0 and below 1"
-            )
-        if self.corrupt not in tuple(_CORRUPTED):
-            raise InvalidInputError(f"reverse_mnist.corrupt={self.corrupt!r} given; it takes {', '.join(_CORRUPTED)}")
-        check_size("reverse_mnist.size", self.size)
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise InvalidInputError(f"reverse_mnist.seed={self.seed!r} given; it takes a whole number of at least 0")

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import importlib.util
 import os
+import subprocess
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +15,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from bench.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
 
 FAULTY = '''
 import os, signal, sys, time
@@ -119,3 +124,72 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
         return Done(int(ended.value.code or 0), out, err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def build_wheel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Builds the wheel of a copy of a source folder, since a build leaves files in it."""
+
+    def build(source: Path) -> Path:
+        folder = tmp_path_factory.mktemp("wheel")
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--wheel-dir",
+            str(folder),
+            str(source),
+        ]
+        if importlib.util.find_spec("setuptools"):
+            command.insert(4, "--no-build-isolation")
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode and ("No matching distribution" in done.stderr or "Connection" in done.stderr):
+            pytest.skip("no package registry within reach: the build needs setuptools from it")
+        assert done.returncode == 0, done.stderr
+        return next(folder.glob("*.whl"))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory, build_wheel: Callable[[Path], Path]) -> Path:
+    """The project's own wheel."""
+    source = tmp_path_factory.mktemp("source")
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=False)
+    if files.returncode:
+        pytest.skip("not a git checkout: there is no list of files to build from")
+    for name in filter(None, files.stdout.split("\0")):
+        if (ROOT / name).is_file() and not name.startswith("results/records"):
+            target = source / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes((ROOT / name).read_bytes())
+    return build_wheel(source)
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Callable[..., Callable[[str], str]]:
+    """Installs wheels into a folder of their own; returns a shell in an empty folder that finds them."""
+
+    def install(*wheels: Path) -> Callable[[str], str]:
+        site, empty = tmp_path / "site", tmp_path / "empty"
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site)]
+        subprocess.run([*command, *map(str, wheels)], check=True, capture_output=True)
+        empty.mkdir()
+        environment = {name: value for name, value in os.environ.items() if name != "BENCH_DATA"}
+        environment["PATH"] = f"{site / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment["PYTHONPATH"] = str(site)
+
+        def shell(line: str) -> str:
+            done = subprocess.run(
+                line, shell=True, capture_output=True, text=True, cwd=empty, env=environment, check=False
+            )
+            assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+            return done.stdout
+
+        return shell
+
+    return install

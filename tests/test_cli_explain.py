@@ -36,9 +36,9 @@ def test_a_cell_of_the_committed_records(cli) -> None:
     lines = done.out.splitlines()
     assert lines[0] == "FAlg on MTFL: 5 of 5 seeds ended well"
     for said in (
-        ["ACC", "70.5", "0.2", "5", "63.2", "+7.3"],
+        ["ACC", "70.5", "0.2", "5", "63.2", "+7.3", "not", "comparable"],
         ["2", "ok", "70.4", "13.2", "75.9", "98.6", "23.3", "0.60"],
-        ["0", "cpu", command._DASH, "2", "d6b18ee06b", "2026-11-21", "22:39Z", "AMD", "EPYC,", "2", "cores"],
+        ["0", "cpu", "\N{EN DASH}", "2", "d6b18ee06b", "2026-11-21", "22:39Z", "AMD", "EPYC,", "2", "cores"],
         ["seed", "0", "key", KEY],
     ):
         assert said in [line.split() for line in lines]

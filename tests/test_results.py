@@ -11,20 +11,16 @@ RESULTS = ROOT / "results"
 PACKED = sorted((RESULTS / "records").glob("*.jsonl"))
 
 
-@pytest.mark.parametrize("packed", PACKED, ids=lambda path: path.stem)
-@pytest.mark.parametrize(("output", "ending"), [("markdown", "md"), ("latex", "tex"), ("csv", "csv")])
-def test_tables_are_rebuilt_byte_for_byte(cli, packed: Path, output: str, ending: str, tmp_path: Path) -> None:
-    out = tmp_path / f"table.{ending}"
-    assert cli("table", "--results", packed, "--format", output, "--out", out).code == 0
-    assert out.read_bytes() == (RESULTS / "tables" / f"{packed.stem}.{ending}").read_bytes(), "run `make tables`"
+def test_tables_are_rebuilt_byte_for_byte(cli, tmp_path: Path) -> None:
+    assert cli("tables", "--records", RESULTS / "records", "--out", tmp_path).code == 0
+    rebuilt = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    committed = {path.name: path.read_bytes() for path in (RESULTS / "tables").iterdir()}
+    assert sorted(rebuilt) == sorted(committed), "run `make tables`, and remove what it does not write"
+    assert [name for name in rebuilt if rebuilt[name] != committed[name]] == [], "run `make tables`"
 
 
 def test_the_readme_shows_the_table_of_the_records() -> None:
     assert (RESULTS / "tables" / "demo.md").read_text() in (ROOT / "README.md").read_text()
-
-
-def test_every_table_has_its_records() -> None:
-    assert {path.stem for path in (RESULTS / "tables").iterdir()} == {path.stem for path in PACKED}
 
 
 @pytest.mark.parametrize("packed", PACKED, ids=lambda path: path.stem)

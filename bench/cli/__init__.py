@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from bench.cli.app import app
 from bench.errors import BenchError
+from bench.harmless import for_terminal
 
 __all__ = ["main"]
 
@@ -19,12 +21,27 @@ def main(arguments: list[str] | None = None) -> None:
         In place of the process's own.
     """
     # They register their commands.
-    from bench.cli import describe, explain, fetch, health, listing, merging, results, run  # noqa: F401
+    from bench.cli import (  # noqa: F401
+        audit,
+        compare,
+        describe,
+        explain,
+        fetch,
+        health,
+        listing,
+        merging,
+        plot,
+        results,
+        run,
+        tables,
+    )
 
+    # What is read holds no cycles, and looking for some after every few hundred objects takes longer than the work.
+    gc.set_threshold(100_000)
     try:
         app(args=arguments, prog_name="bench")
     except BenchError as error:
-        sys.stderr.write(f"bench: {error}\n")
+        sys.stderr.write(for_terminal(f"bench: {error}\n"))
         sys.exit(2)
     except BrokenPipeError:
         # Whoever read our output has closed it, as `head` does.

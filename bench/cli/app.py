@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
+from rich.segment import Segment
+
+from bench.harmless import for_terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import ConsoleOptions, RenderableType
+
     from bench.registry import Registry
 
 __all__ = [
@@ -19,6 +26,7 @@ __all__ = [
     "Plugins",
     "ResultsFolder",
     "app",
+    "complain",
     "console",
     "print_field",
     "print_json",
@@ -48,13 +56,26 @@ _PIPE_WIDTH = 200
 DEFAULT_RESULTS = Path("results/local")
 
 
+class _Console(Console):
+    """Draws what it is given; text in it cannot steer the terminal."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=for_terminal(segment.text))
+
+
 def console(*, stderr: bool = False) -> Console:
     """Console for people; plain text when it is not a terminal."""
-    target = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    target = _Console(stderr=stderr, highlight=False, soft_wrap=True)
     if not target.is_terminal:
         # A pipe has no width; 80 columns would fold names.
         target.width = _PIPE_WIDTH
     return target
+
+
+def complain(line: str) -> None:
+    """Say in one plain line what is wrong but stops nothing."""
+    console(stderr=True).print(f"bench: {line}", markup=False)
 
 
 def print_json(value: Any) -> None:
@@ -97,7 +118,7 @@ def show_warnings() -> None:
     """One plain line for a warning, without the place in our code that raised it."""
 
     def show(message: Warning | str, *_rest: object, **_more: object) -> None:
-        console(stderr=True).print(f"bench: {message}", markup=False)
+        complain(str(message))
 
     warnings.showwarning = show
 

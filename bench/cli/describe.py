@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,29 +49,34 @@ def info(
 @app.command("test")
 def check_adapter(
     name: Annotated[str, typer.Argument(help="A method or a data set.")],
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds after which a check is stopped.")] = 60,
     plugins: Plugins = None,
 ) -> None:
-    """Check that an adapter does what the harness relies on."""
-    from bench.conformance import check
+    """Check on toy data that a method or a data set does what the harness relies on; say what fails in words."""
+    from bench.conformance.apart import check_apart
+    from bench.registry import kind_title
 
-    findings = list(check(_entry(name, plugins)))
-    out = console()
-    for finding in findings:
-        out.print(f"{'failed' if finding.problem else 'passed'}  {finding.check}", markup=False)
+    entry = _entry(name, plugins)
+    out, counts = console(), Counter[str]()
+    place = f"in {entry.path}" if entry.path.is_file() else f"({entry.origin})"
+    out.print(f"{kind_title(entry.kind)} '{entry.name}' {place}", markup=False)
+    for finding in check_apart(entry, timeout=timeout):
+        result = "open" if not finding.checked else "failed" if finding.problem else "passed"
+        counts[result] += 1
+        out.print(f"{result:<6}  {finding.check}", markup=False)
         if finding.problem:
             out.print(f"        {finding.problem}", markup=False)
-    failed = sum(bool(finding.problem) for finding in findings)
-    out.print(f"{len(findings) - failed} of {len(findings)} checks passed")
-    if failed:
+    rest = f"; {counts['open']} could not be tried after what failed" if counts["open"] else ""
+    out.print(f"{counts['passed']} of {counts.total()} checks passed{rest}")
+    if counts["failed"]:
         raise typer.Exit(1)
 
 
 def _entry(name: str, plugins: list[Path] | None) -> Entry:
     from bench.errors import UnknownNameError
-    from bench.registry import normalise
 
     found = registry(plugins)
-    entry = found.methods.get(normalise(name)) or found.datasets.get(normalise(name))
+    entry = found.find("method", name) or found.find("dataset", name)
     if entry is None:
         known = [*found.methods, *found.datasets]
         raise UnknownNameError("method or data set", name, known, "`bench list` describes them.")

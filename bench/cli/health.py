@@ -22,6 +22,7 @@ from bench.cli.app import (
 from bench.cli.listing import dataset_row
 
 if TYPE_CHECKING:
+    from bench.claims import Held
     from bench.registry import Entry
 
 __all__ = ["doctor", "status"]
@@ -29,11 +30,15 @@ __all__ = ["doctor", "status"]
 
 @app.command()
 def status(output: Format = "text", results: ResultsFolder = DEFAULT_RESULTS) -> None:
-    """Count the records of a results folder by status, and name the runs that failed."""
+    """Count the records of a results folder by status, name the runs that go on now and those that failed."""
+    from bench.claims import Claims
     from bench.conflicts import Conflicts
-    from bench.records import RecordStore
+    from bench.records import RecordStore, latest
 
-    records = RecordStore(results).current()
+    claims = Claims(results)
+    # Before the records: what ends meanwhile is seen twice rather than not at all.
+    running, to_do = claims.held(), claims.to_do()
+    records = latest(RecordStore(results).outlines())
     conflicts = len(Conflicts(results).open())
     counts = Counter(record.status for record in records)
     troubled = [
@@ -42,7 +47,8 @@ def status(output: Format = "text", results: ResultsFolder = DEFAULT_RESULTS) ->
         if r.status not in ("ok", "not-applicable")
     ]
     if output == "json":
-        print_json({"results": results, "counts": counts, "conflicts": conflicts, "troubled": troubled})
+        going_on = {"running": [held.model_dump(mode="json") for held in running], "to_do": to_do}
+        print_json({"results": results, "counts": counts, "conflicts": conflicts, **going_on, "troubled": troubled})
         return
     out = console()
     out.print(f"{len(records)} runs in {results}", markup=False)
@@ -50,8 +56,18 @@ def status(output: Format = "text", results: ResultsFolder = DEFAULT_RESULTS) ->
         out.print(f"  {name}: {number}")
     if conflicts:
         out.print(f"  {conflicts} more in conflict with one of these, kept in {results / 'conflicts'}", markup=False)
+    if running or to_do is not None:
+        left = "" if to_do is None else f", {to_do} still to do"
+        out.print(f"{len(running)} running now{left}")
+    for held in running:
+        out.print(f"  {_held_line(held)}", markup=False)
     for row in troubled:
         out.print(f"  {row['status']}: {row['run']}: {row['reason']}", markup=False)
+
+
+def _held_line(held: Held) -> str:
+    epoch = "" if held.epoch is None else f" epoch {held.epoch}/{held.n_epochs},"
+    return f"running: {held.name}:{epoch} since {held.since:%Y-%m-%d %H:%M:%S} UTC, process {held.pid} on {held.host}"
 
 
 @app.command()

@@ -27,7 +27,9 @@ def list_(
     found = registry(plugins)
     listing: dict[str, list[dict[str, Any]]] = {}
     if what in ("methods", "all"):
-        listing["methods"] = [_reference_row(), *(_method_row(entry) for entry in found.methods.values())]
+        rows = [_method_row(entry) for entry in found.methods.values()]
+        rows += [{**_method_row(entry), "name": f"{entry.name}(METHOD)"} for entry in found.wrappers.values()]
+        listing["methods"] = [_reference_row(), *rows]
     if what in ("datasets", "all"):
         listing["datasets"] = [dataset_row(entry) for entry in found.datasets.values()]
     if what in ("suites", "all"):

@@ -1,9 +1,10 @@
-"""``bench table``, ``export``, ``pack``, ``plot``, ``sync``, ``ui``: what came of the runs."""
+"""``bench table``, ``export``, ``pack``, ``sync``, ``ui``: what came of the runs."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,12 +20,24 @@ Source = Annotated[
 
 if TYPE_CHECKING:
     from bench.record import Record
-    from bench.records import RecordStore
     from bench.registry import Entry, Registry
-    from bench.reporting.figures import Panel
     from bench.reporting.model import Table
+    from bench.reporting.table_layouts import TableLayout
 
-__all__ = ["export", "pack", "plot", "sync", "table", "ui"]
+__all__ = [
+    "Names",
+    "Source",
+    "chosen_records",
+    "comparison_table",
+    "default_params",
+    "export",
+    "pack",
+    "split_names",
+    "sync",
+    "table",
+    "ui",
+    "write_text",
+]
 
 Names = Annotated[list[str] | None, typer.Option(help="Names with commas; all that have records by default.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="File to write.", metavar="FILE")]
@@ -33,6 +46,9 @@ TrackingUri = Annotated[str | None, typer.Option(help="MLflow store; the results
 
 @app.command()
 def table(
+    name: Annotated[
+        str | None, typer.Argument(help="A published table, like table2; by default all methods that have records.")
+    ] = None,
     output: Annotated[
         Literal["terminal", "markdown", "latex", "csv", "json"], typer.Option("--format", help="How to write it.")
     ] = "terminal",
@@ -48,17 +64,28 @@ def table(
     plugins: Plugins = None,
 ) -> None:
     """Compare methods over data sets, ours beside the published numbers."""
+    from bench.records import latest, open_records
     from bench.reporting.render import render
+    from bench.reporting.table_layouts import table_layout
 
-    built = _table(results, registry(plugins), metrics, methods, datasets, allow_mixed=allow_mixed)
+    layout = None if name is None else table_layout(name)
+    current = latest(open_records(results).outlines())
+    built = comparison_table(
+        chosen_records(current, split_names(methods), split_names(datasets)),
+        registry(plugins),
+        layout,
+        metrics=split_names(metrics) or (),
+        allow_mixed=allow_mixed,
+        complete=not methods and not datasets,
+    )
     if output == "terminal":
         if out is not None:
             raise BenchError("--out needs a format for files: --format markdown, latex, csv or json")
         from bench.reporting.terminal import terminal_table
 
-        console().print(terminal_table(built), soft_wrap=False)
+        console().print(terminal_table(built), soft_wrap=False, markup=False)
         return
-    _write(render(built, output), out)
+    write_text(render(built, output), out)
 
 
 @app.command()
@@ -73,7 +100,12 @@ def export(
     frame = open_records(results).frame()
     if frame.empty:
         raise ResultsError(f"there are no records in {results}; `bench run` makes some")
-    _write(frame.to_csv(index=False) if output == "csv" else frame.to_json(orient="records", indent=2) + "\n", out)
+    if output == "json":
+        write_text(frame.to_json(orient="records", indent=2) + "\n", out)
+        return
+    from bench.harmless import for_spreadsheet
+
+    write_text(frame.map(for_spreadsheet).rename(columns=for_spreadsheet).to_csv(index=False), out)
 
 
 @app.command()
@@ -93,27 +125,6 @@ def pack(
         raise ResultsError(f"there are no such records in {results}; `bench status` counts what is there")
     file.write(latest([*chosen, *(file if out.exists() else ())]))
     console(stderr=True).print(f"{len(chosen)} records written to {out}", markup=False)
-
-
-@app.command()
-def plot(
-    what: Annotated[Literal["embedding"], typer.Argument(help="The picture.")],
-    dataset: Annotated[str, typer.Option(help="Data set.")],
-    methods: Annotated[list[str], typer.Option(help="Methods, a column each, left to right.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="File: .png or .pdf.", metavar="FILE")],
-    seed: Annotated[int, typer.Option(help="Seed of the runs.")] = 0,
-    results: ResultsFolder = DEFAULT_RESULTS,
-    plugins: Plugins = None,
-) -> None:
-    """Draw what methods learned of a data set: by class above, by group below."""
-    from bench.records import RecordStore
-    from bench.reporting.figures import embedding_figure
-
-    found = registry(plugins)
-    store = RecordStore(results)
-    panels = [_panel(found, store, found.get("method", name), dataset, seed) for name in _split(methods) or ()]
-    path = embedding_figure(panels, out, seed=seed)
-    console().print(f"{what} written to {path}", markup=False)
 
 
 @app.command()
@@ -149,41 +160,53 @@ def ui(
         sys.exit(0)
 
 
-def _table(
-    results: Path,
+def comparison_table(
+    records: list[Record],
     found: Registry,
-    metrics: list[str] | None,
-    methods: list[str] | None,
-    datasets: list[str] | None,
+    layout: TableLayout | None = None,
     *,
-    allow_mixed: bool,
+    metrics: Sequence[str] = (),
+    allow_mixed: bool = False,
+    complete: bool = True,
+    command: str = "",
 ) -> Table:
+    """The table of `records` in a published layout, whole if `complete`, or of all methods and data sets in them."""
     from bench.metadata import REFERENCE_INFO
-    from bench.records import open_records
+    from bench.reporting.arrange import arranged_table
     from bench.reporting.cells import build_table
     from bench.reporting.headers import PAPER_METRICS
 
-    records = _chosen(open_records(results).current(), _split(methods), _split(datasets))
-    method_infos: dict[str, Any] = {name: entry.info for name, entry in found.methods.items() if entry.info}
+    entries = found.recorded_methods({record.spec.method for record in records})
+    method_infos: dict[str, Any] = {name: entry.info for name, entry in entries.items() if entry.info}
     dataset_infos: dict[str, Any] = {name: entry.info for name, entry in found.datasets.items() if entry.info}
+    shared: dict[str, Any] = {
+        "methods": {**method_infos, REFERENCE_INFO.name: REFERENCE_INFO},
+        "datasets": dataset_infos,
+        "custom": found.metrics,
+        "defaults": default_params(entries, {record.spec.method for record in records}),
+        "allow_mixed": allow_mixed,
+    }
+    if layout is not None and layout.row:
+        return arranged_table(layout, records, metrics=metrics, **shared)
     return build_table(
         records,
-        methods={**method_infos, REFERENCE_INFO.name: REFERENCE_INFO},
-        datasets=dataset_infos,
-        metrics=_split(metrics) or PAPER_METRICS,
-        defaults=_defaults(found.methods, {record.spec.method for record in records}),
-        dataset_defaults=_defaults(found.datasets, {record.spec.dataset for record in records}),
-        allow_mixed=allow_mixed,
+        metrics=metrics or PAPER_METRICS,
+        dataset_defaults=default_params(found.datasets, {record.spec.dataset for record in records}),
+        complete=complete and layout is not None,
+        command=command if layout is None else layout.command,
+        **shared,
     )
 
 
-def _defaults(entries: dict[str, Entry], names: set[str]) -> dict[str, dict[str, Any]]:
+def default_params(entries: dict[str, Entry], names: set[str]) -> dict[str, dict[str, Any]]:
+    """Default parameters of those of `names` that are registered."""
     from bench.plan import resolve_params
 
     return {name: resolve_params(entries[name], {}) for name in names if name in entries and not entries[name].problem}
 
 
-def _chosen(records: list[Record], methods: list[str] | None, datasets: list[str] | None) -> list[Record]:
+def chosen_records(records: list[Record], methods: list[str] | None, datasets: list[str] | None) -> list[Record]:
+    """Those of `records` that are of `methods` and on `datasets`, all where None; refuses names without records."""
     from bench.errors import UnknownNameError
 
     for what, names, there in (
@@ -200,35 +223,15 @@ def _chosen(records: list[Record], methods: list[str] | None, datasets: list[str
     ]
 
 
-def _panel(found: Registry, store: RecordStore, method: Entry, dataset: str, seed: int) -> Panel:
-    from bench.data.prepared import prepare
-    from bench.data.store import Store
-    from bench.reporting.figures import Panel
-
-    data_entry = found.get("dataset", dataset)
-    wanted = (method.name, data_entry.name, seed)
-    records = [r for r in store.current() if (r.spec.method, r.spec.dataset, r.spec.seed) == wanted]
-    for record in sorted(records, key=lambda record: record.ended, reverse=True):
-        embedding = store.embedding(record.key)
-        data = prepare(data_entry, record.spec.dataset_params, Store.default())
-        y = data.y()
-        if embedding is not None and y is not None and data.content_hash == record.spec.data_hash:
-            title = method.info.title if method.info else method.name
-            names = data.facts["class_names"], data.facts["group_names"]
-            return Panel(title, embedding, y, data.sensitive(), *names)
-    raise ResultsError(
-        f"no run of {method.name} on {data_entry.name} with seed {seed} has kept an embedding; "
-        f"`bench run --methods {method.name} --datasets {data_entry.name} --seeds {seed} --only all` makes one"
-    )
-
-
-def _split(names: list[str] | None) -> list[str] | None:
+def split_names(names: list[str] | None) -> list[str] | None:
+    """Names that were given with commas, as the registry spells them; None for none."""
     from bench.registry import normalise
 
     return [normalise(part) for text in names or () for part in text.split(",") if part.strip()] or None
 
 
-def _write(text: str, out: Path | None) -> None:
+def write_text(text: str, out: Path | None) -> None:
+    """Write `text` to a file, which is then named, or to standard output."""
     if out is None:
         console().out(text, end="", highlight=False)
         return

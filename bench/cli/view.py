@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
+from bench.cli.estimate import Estimate
 from bench.execution.job import Slot
 from bench.plan import PlannedRun
 from bench.record import Record
@@ -33,7 +36,7 @@ _AGAIN = {
 class _Progress:
     """How far the run on a slot is."""
 
-    run: str
+    run: PlannedRun
     since: float
     told: float
     epoch: int = 0
@@ -42,7 +45,7 @@ class _Progress:
 
 
 class PlainView:
-    """One line for every run that ends, and one a minute for every run that goes on.
+    """One line for every run that ends, one a minute for every run that goes on, and one a minute for them all.
 
     Parameters
     ----------
@@ -53,14 +56,18 @@ class PlainView:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.total = 0
-        self.done = 0
+        self.counts: Counter[str] = Counter()
         self.running: dict[int, _Progress] = {}
+        self.estimate = Estimate({}, {}, 1)
+        self.begun = self.summed_up = time.monotonic()
         # Slots report from threads of their own.
         self.lock = threading.Lock()
 
     def planned(self, selection: Selection, slots: Sequence[Slot]) -> None:
         """Say how much there is to do, and what is left alone."""
         self.total = len(selection.todo)
+        methods = {run.key: run.spec.method for run in selection.todo}
+        self.estimate = Estimate(methods, selection.expected, max(len(slots), 1))
         for status, number in sorted(selection.skipped.items()):
             again = _AGAIN.get(status, "")
             self.console.print(f"{number} requested runs have a record already: {status}{again}", markup=False)
@@ -74,13 +81,16 @@ class PlainView:
         """Note what the slot is doing."""
         now = time.monotonic()
         with self.lock:
-            self.running[slot.index] = _Progress(str(run), now, now)
+            # One that crashed and is tried again may have moved.
+            self.running = {index: progress for index, progress in self.running.items() if progress.run is not run}
+            self.running[slot.index] = _Progress(run, now, now)
+            self.estimate.begin(run.key)
 
     def epoch(self, run: PlannedRun, slot: Slot, row: Mapping[str, float], n_epochs: int) -> None:
         """Note how far the run is, and say so if nothing was said for a while."""
         with self.lock:
             progress = self.running.get(slot.index)
-            if progress is None or progress.run != str(run):
+            if progress is None or progress.run is not run:
                 return
             progress.epoch, progress.n_epochs, progress.loss = int(row["epoch"]) + 1, n_epochs, row.get("loss")
             # After the last epoch the line of the run's end is about to come.
@@ -88,19 +98,79 @@ class PlainView:
                 progress.told = time.monotonic()
                 self.tell(slot, progress)
 
+    def ended(self, run: PlannedRun, record: Record) -> None:
+        """Say how the run ended, and now and then how far all of them are."""
+        now = time.monotonic()
+        with self.lock:
+            self._leave(run, now)
+            self.counts[record.status] += 1
+            line = f"[{self.done}/{self.total}] {outcome_line(record)}"
+            due = self.done < self.total and now - self.summed_up > _SECONDS_BETWEEN_LINES
+            if due:
+                self.summed_up = now
+        self.console.print(line, markup=False)
+        if due:
+            self.tell_all()
+
+    def left_to_others(self, run: PlannedRun) -> None:
+        """Take a run off the total that another invocation carries out."""
+        with self.lock:
+            self.estimate.begin(run.key)
+            self.total -= 1
+
     def tell(self, slot: Slot, progress: _Progress) -> None:
         """Say how far the run is."""
-        epoch, loss, elapsed, left = _columns(progress)
+        epoch, loss, elapsed, left = self._columns(progress)
         parts = [f"epoch {epoch}", f"loss {loss}" if loss else "", f"{elapsed} so far", f"about {left} left"]
         text = ", ".join(part for part in parts if part)
         self.console.print(f"slot {slot.index}: {progress.run}: {text}", markup=False)
 
-    def ended(self, run: PlannedRun, record: Record) -> None:
-        """Say how the run ended."""
+    def tell_all(self) -> None:
+        """Say how far all runs are."""
         with self.lock:
-            self.running = {slot: progress for slot, progress in self.running.items() if progress.run != str(run)}
-            self.done += 1
-        self.console.print(f"[{self.done}/{self.total}] {outcome_line(record)}", markup=False)
+            line = self._overall()
+        self.console.print(line, markup=False)
+
+    @property
+    def done(self) -> int:
+        """Runs that have ended."""
+        return self.counts.total()
+
+    def _leave(self, run: PlannedRun, now: float) -> None:
+        self.estimate.begin(run.key)
+        for slot, progress in list(self.running.items()):
+            if progress.run is run:
+                self.estimate.end(run.key, now - progress.since)
+                del self.running[slot]
+
+    def _overall(self) -> str:
+        now = time.monotonic()
+        bad = [f"{number} {status}" for status, number in sorted(self.counts.items()) if status in _AGAIN]
+        parts = [f"{self.done} of {self.total} runs", *bad, f"{_clock(now - self.begun)} so far"]
+        going_on = [(now - progress.since, self._left(progress, now)) for progress in self.running.values()]
+        left = self.estimate.left(going_on)
+        if left is not None and self.done < self.total:
+            parts.append(f"about {_clock(left)} left")
+        return ", ".join(parts)
+
+    def _columns(self, progress: _Progress) -> tuple[str, str, str, str]:
+        """Epoch, loss, elapsed time and time left, as text."""
+        now = time.monotonic()
+        elapsed = _clock(now - progress.since)
+        seconds = self._left(progress, now)
+        left = "" if seconds is None else _clock(seconds)
+        if not progress.epoch:
+            return "", "", elapsed, left
+        loss = "" if progress.loss is None else f"{progress.loss:.4f}"
+        return f"{progress.epoch}/{progress.n_epochs}", loss, elapsed, left
+
+    def _left(self, progress: _Progress, now: float) -> float | None:
+        """Seconds that a run has left: by its epochs, or else by what such runs take."""
+        elapsed = now - progress.since
+        if progress.epoch:
+            return elapsed / progress.epoch * max(progress.n_epochs - progress.epoch, 0)
+        usual = self.estimate.of(progress.run.key)
+        return None if usual is None else max(usual - elapsed, 0.0)
 
     def __enter__(self) -> PlainView:
         return self
@@ -114,7 +184,6 @@ class LiveView(PlainView):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self.begun = time.monotonic()
         self.live = Live(
             get_renderable=self._render, console=console, refresh_per_second=_REFRESH_PER_SECOND, transient=True
         )
@@ -122,19 +191,18 @@ class LiveView(PlainView):
     def tell(self, slot: Slot, progress: _Progress) -> None:
         """Say nothing: it is on the screen."""
 
-    def _render(self) -> Table:
-        table = Table(box=None, padding=(0, 2, 0, 0), title=self._overall(), title_justify="left")
-        for heading in ("slot", "run", "epoch", "loss", "elapsed", "left"):
-            table.add_column(heading, justify="left" if heading == "run" else "right")
-        with self.lock:
-            for slot, progress in sorted(self.running.items()):
-                table.add_row(str(slot), progress.run, *_columns(progress))
-        return table
+    def tell_all(self) -> None:
+        """Say nothing: it is on the screen."""
 
-    def _overall(self) -> str:
-        elapsed = time.monotonic() - self.begun
-        left = f", about {_clock(elapsed / self.done * (self.total - self.done))} left" if self.done else ""
-        return f"{self.done} of {self.total} runs, {_clock(elapsed)} so far{left}"
+    def _render(self) -> Table:
+        with self.lock:
+            table = Table(box=None, padding=(0, 2, 0, 0), title=self._overall(), title_justify="left")
+            for heading in ("slot", "run", "epoch", "loss", "elapsed", "left"):
+                table.add_column(heading, justify="left" if heading == "run" else "right")
+            for slot, progress in sorted(self.running.items()):
+                # Text, so that a name is never read as markup.
+                table.add_row(str(slot), Text(str(progress.run)), *self._columns(progress))
+        return table
 
     def __enter__(self) -> LiveView:
         self.live.__enter__()
@@ -161,16 +229,6 @@ def outcome_line(record: Record) -> str:
         if (value := record.metrics.get(name)) is not None
     ]
     return f"{head}: {record.fit_seconds or 0:.1f} s, {', '.join(scores)}"
-
-
-def _columns(progress: _Progress) -> tuple[str, str, str, str]:
-    """Epoch, loss, elapsed time and time left, as text."""
-    elapsed = time.monotonic() - progress.since
-    if not progress.epoch:
-        return "", "", _clock(elapsed), ""
-    left = elapsed / progress.epoch * (progress.n_epochs - progress.epoch)
-    loss = "" if progress.loss is None else f"{progress.loss:.4f}"
-    return f"{progress.epoch}/{progress.n_epochs}", loss, _clock(elapsed), _clock(left)
 
 
 def _clock(seconds: float) -> str:

@@ -7,7 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from bench.adapters import Dataset, FairData
-from bench.conformance.shared import ConformanceError, metadata_is_literal, parameters_round_trip, torch_stays_out
+from bench.conformance.shared import (
+    CallError,
+    ConformanceError,
+    called,
+    metadata_is_literal,
+    parameters_round_trip,
+    torch_stays_out,
+)
 from bench.data.store import Store
 from bench.errors import MissingDataError
 from bench.metadata import DatasetInfo
@@ -74,6 +81,9 @@ def _loaded(entry: Entry) -> FairData | None:
     """The data, or None where the files are not on this machine."""
     dataset: Dataset = entry.load()()
     try:
-        return dataset.load(Store.default())
+        data = called(dataset.load, Store.default())
     except MissingDataError:
         return None
+    if not isinstance(data, FairData):
+        raise CallError(f"load returns a {type(data).__name__}; it must return what FairData.from_arrays gives")
+    return data

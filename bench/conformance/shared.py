@@ -5,6 +5,10 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -13,11 +17,53 @@ from bench.adapters import FairData
 from bench.errors import BenchError
 from bench.registry import Entry
 
-__all__ = ["ConformanceError", "metadata_is_literal", "parameters_round_trip", "torch_stays_out", "toy_data"]
+__all__ = [
+    "CallError",
+    "ConformanceError",
+    "called",
+    "metadata_is_literal",
+    "parameters_round_trip",
+    "torch_stays_out",
+    "toy_data",
+    "worded",
+]
 
 
 class ConformanceError(BenchError):
     """What an adapter does otherwise than the harness relies on."""
+
+
+class CallError(ConformanceError):
+    """The adapter cannot be imported, made or called, so that nothing further can be checked."""
+
+
+def called(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+    """Call a method of an adapter.
+
+    Raises
+    ------
+    BenchError
+        If it raises one itself: it may mean to.
+    CallError
+        If it raises anything else; says where.
+    """
+    try:
+        return function(*arguments, **keywords)
+    except BenchError:
+        raise
+    except Exception as error:
+        # Whatever it raises is told to its author.
+        source = inspect.getsourcefile(inspect.unwrap(function)) or ""
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == source]
+        place = f"; see {Path(source).name}, line {lines[-1]}" if lines else ""
+        name = "__init__" if isinstance(function, type) else function.__name__
+        raise CallError(f"{name} raises {worded(error)}{place}") from error
+
+
+def worded(error: Exception) -> str:
+    """Type and first line of an error."""
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
 
 
 def toy_data(n_groups: int = 2, *, image: bool = False, seed: int = 0) -> FairData:
@@ -35,9 +81,12 @@ def toy_data(n_groups: int = 2, *, image: bool = False, seed: int = 0) -> FairDa
 def metadata_is_literal(entry: Entry) -> None:
     """Metadata are literals in the class body."""
     if entry.info is None or entry.problem:
-        raise ConformanceError(entry.problem or "info is missing; set it to MethodInfo(...) or DatasetInfo(...)")
-    if entry.load().info != entry.info:
+        raise CallError(entry.problem or "info is missing; set it to MethodInfo(...) or DatasetInfo(...)")
+    if type(entry) is Entry and entry.load().info != entry.info:
         raise ConformanceError("info differs between source and class; write it as one literal in the class body")
+    if type(entry) is not Entry:
+        # A composition, or a class by its path, has no metadata in a file.
+        return
     if not entry.info.name.replace("_", "").isalnum() or entry.info.name != entry.info.name.lower():
         raise ConformanceError(f"info.name is '{entry.info.name}'; use lower case, digits and underscores")
 
@@ -53,16 +102,18 @@ def torch_stays_out(entry: Entry) -> None:
     if done.returncode == 3:
         raise ConformanceError("importing the file imports torch; import it inside fit")
     if done.returncode:
-        raise ConformanceError(f"importing the file fails: {done.stderr.strip().splitlines()[-1]}")
+        raise CallError(f"importing the file fails: {done.stderr.strip().splitlines()[-1]}")
 
 
 def parameters_round_trip(entry: Entry) -> None:
     """Parameters are stored as given: clone, get_params and set_params agree."""
-    adapter = entry.load()()
-    for name, parameter in inspect.signature(entry.load()).parameters.items():
+    parameters = inspect.signature(entry.load()).parameters
+    for name, parameter in parameters.items():
         if parameter.default is inspect.Parameter.empty:
-            raise ConformanceError(f"__init__ has no default for {name}; give every parameter one")
-        if getattr(adapter, name, None) is not parameter.default:
+            raise CallError(f"__init__ has no default for {name}; give every parameter one")
+    adapter = called(entry.load())
+    for name, parameter in parameters.items():
+        if getattr(adapter, name, parameters) is not parameter.default:
             raise ConformanceError(f"__init__ changes {name}; store parameters as given and read them in fit")
     before = adapter.get_params(deep=False)
     if clone(adapter).get_params(deep=False) != before:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import lzma
 import stat
@@ -10,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO
+from typing import IO, cast
 
 from bench.errors import MissingDataError
 
@@ -30,6 +32,8 @@ _BROKEN = (
 
 _GIB = 1 << 30
 _MOST_IN_TAR = 16 * _GIB
+# Long names and remarks; the files themselves come later.
+_MOST_IN_HEADER = 1 << 20
 
 
 def extract_member(archive: Path, member: str, *inner: str, limit: int = _GIB) -> bytes:
@@ -98,15 +102,17 @@ def _read_zip(stream: IO[bytes], name: str, limit: int) -> bytes:
 
 
 def _read_tar(stream: IO[bytes], name: str, limit: int) -> bytes:
-    with tarfile.open(fileobj=stream, mode="r:*") as archive:
+    measured = _Measured(_unpacked(stream), _MOST_IN_HEADER)
+    with measured.stream, tarfile.open(fileobj=measured, mode="r:") as archive:
         found: dict[str, tarfile.TarInfo] = {}
         total = 0
         for info in archive:
             found[_plain(info.name)] = info
             # To get to the next member, this one has to be unpacked.
             total += info.size
-            if total > _MOST_IN_TAR:
-                raise _RefusedError(f"unpacks to more than {_MOST_IN_TAR} bytes")
+            if info.size < 0 or total > _MOST_IN_TAR:
+                raise _RefusedError(f"unpacks to more than {_MOST_IN_TAR} bytes, or to less than none")
+        measured.most = max(limit + 1, _MOST_IN_HEADER)
         wanted = found.get(name)
         if wanted is None or wanted.isdir():
             raise _RefusedError(_lacks(name, found))
@@ -115,6 +121,38 @@ def _read_tar(stream: IO[bytes], name: str, limit: int) -> bytes:
             raise _RefusedError(f"holds a link in place of the file {name}")
         with content:
             return _limited(content, name, limit)
+
+
+def _unpacked(stream: IO[bytes]) -> IO[bytes]:
+    """`stream`, decompressed where it is compressed."""
+    beginning = stream.read(3)
+    stream.seek(0)
+    for mark, unpacker in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7z", lzma.open)):
+        if beginning.startswith(mark):
+            return cast("IO[bytes]", unpacker(stream))
+    return stream
+
+
+class _Measured(io.BufferedIOBase):
+    """A stream of which at most so many bytes are read at once: tarfile believes what a header says of its size."""
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        self.stream = stream
+        self.most = most
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read `size` bytes, refused if they are too many."""
+        if size is None or not 0 <= size <= self.most:
+            raise _RefusedError(f"holds a header of {size} bytes")
+        return self.stream.read(size)
+
+    def seek(self, place: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go on at `place`."""
+        return self.stream.seek(place, whence)
+
+    def tell(self) -> int:
+        """Where it is."""
+        return self.stream.tell()
 
 
 def _plain(name: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.data.checksums import split_checksum
-from bench.data.hosts import SilentHostError, ask, host_of, is_silent, remember_silent
+from bench.data.hosts import SilentHostError, ask, host_of, is_private, is_silent, remember_silent
 from bench.errors import BenchError
 from bench.metadata import DataFile
 
@@ -31,8 +31,8 @@ class DownloadError(BenchError):
 
 
 def can_download(file: DataFile) -> bool:
-    """Whether `file` is offered to programs, not only to a person."""
-    return not file.manual and file.url.startswith(("https://", "http://"))
+    """Whether `file` is offered to programs, not only to a person, and in a way that nobody can alter."""
+    return not file.manual and is_private(file.url)
 
 
 def download(file: DataFile, folder: Path) -> Path:
@@ -222,7 +222,7 @@ def _progress(label: str) -> Iterator[Listener]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=None)
         yield lambda received, total: bar.update(task, completed=received, total=total or None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from concurrent.futures import Future
 from threading import Thread
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 if TYPE_CHECKING:
     from requests import Response
 
-__all__ = ["SilentHostError", "ask", "host_of", "is_silent", "remember_silent"]
+__all__ = ["SilentHostError", "ask", "host_of", "is_private", "is_silent", "remember_silent"]
 
 _CONNECT_SECONDS = 10.0
 _STALL_SECONDS = 30.0
@@ -23,6 +23,16 @@ _SILENT: dict[str, str] = {}
 
 class SilentHostError(Exception):
     """A host that cannot be reached; the message says which, and why if that is known."""
+
+
+class _InClearError(ValueError):
+    """A host that sends on to an address without encryption, as a sentence."""
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody on the way can alter what comes from `url`: it is encrypted, or does not leave this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"))
 
 
 def host_of(url: str) -> str:
@@ -46,7 +56,8 @@ def ask(url: str, start: int = 0) -> Response:
     Raises
     ------
     SilentHostError
-        If no answer comes within some seconds; the host is remembered.
+        If no answer comes within some seconds, or one that leads to an address without encryption; the host is
+        remembered.
     """
     answer: Future[Response] = Future()
     # Not a pool: its threads are waited for at exit, this one may hang in a name look-up.
@@ -56,6 +67,8 @@ def ask(url: str, start: int = 0) -> Response:
     except TimeoutError:
         answer.add_done_callback(_discard)
         why = f"{host_of(url)} cannot be reached (no answer)"
+    except _InClearError as error:
+        why = str(error)
     except (OSError, ValueError) as error:
         why = f"{host_of(url)} cannot be reached{_reason(error)}"
     remember_silent(url, why)
@@ -67,10 +80,21 @@ def _answer(answer: Future[Response], url: str, start: int) -> None:
 
     # Not compressed on the way, since byte positions count in the file itself.
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
+    limits = (_CONNECT_SECONDS, _STALL_SECONDS)
     try:
-        answer.set_result(requests.get(url, headers=headers, stream=True, timeout=(_CONNECT_SECONDS, _STALL_SECONDS)))
+        answer.set_result(
+            requests.get(url, headers=headers, stream=True, timeout=limits, hooks={"response": _refuse_in_clear})
+        )
     except (OSError, ValueError) as error:
         answer.set_exception(error)
+
+
+def _refuse_in_clear(answer: Response, **_options: object) -> None:
+    """Before a redirection is followed: it must not lead to where anybody on the way could alter the file."""
+    target = urljoin(answer.url, answer.headers.get("Location", ""))
+    if answer.is_redirect and not is_private(target):
+        answer.close()
+        raise _InClearError(f"{host_of(answer.url)} sends on to {host_of(target)} without encryption")
 
 
 def _discard(answer: Future[Response]) -> None:

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,9 +28,9 @@ from bench.fingerprint import source_hash
 from bench.record import canonical_json
 from bench.registry import Entry
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["FACTS", "Prepared", "install", "is_whole", "prepare"]
 
-_FACTS = "facts.json"
+FACTS = "facts.json"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Prepared:
     @cached_property
     def facts(self) -> dict[str, Any]:
         """Sizes, names and content hash."""
-        facts: dict[str, Any] = json.loads((self.folder / _FACTS).read_text(encoding="utf-8"))
+        facts: dict[str, Any] = json.loads((self.folder / FACTS).read_text(encoding="utf-8"))
         return facts
 
     @property
@@ -110,7 +110,7 @@ def prepare(entry: Entry, params: Mapping[str, Any], store: Store) -> Prepared:
     """
     dataset: Dataset = entry.load()(**params)
     folder = cache_folder() / "prepared" / f"{entry.name}-{_cache_key(entry, dataset, store)[:16]}"
-    if not _is_whole(folder):
+    if not is_whole(folder):
         folder = _save(dataset.load(store), folder)
     return Prepared(folder)
 
@@ -126,48 +126,77 @@ def _cache_key(entry: Entry, dataset: Dataset, store: Store) -> str:
     return hashlib.sha256(canonical_json(parts).encode()).hexdigest()
 
 
-def _is_whole(folder: Path) -> bool:
+def is_whole(folder: Path) -> bool:
     """Whether all arrays are there at full length: a power failure or a full disk can cut off what was moved whole."""
     try:
-        sizes = json.loads((folder / _FACTS).read_text(encoding="utf-8"))["bytes"]
+        sizes = json.loads((folder / FACTS).read_text(encoding="utf-8"))["bytes"]
         return all((folder / name).stat().st_size == size for name, size in sizes.items())
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
 
 
 def _save(data: FairData, folder: Path) -> Path:
-    """Write the arrays beside `folder` and move them there whole; into a temporary folder if the cache is read-only."""
+    arrays: dict[str, NDArray[Any]] = {"X.npy": data.X, "sensitive.npy": data.sensitive}
+    if data.y is not None:
+        arrays["y.npy"] = data.y
+    size = sum(array.nbytes for array in arrays.values())
+    return install(folder, lambda draft: _write(data, arrays, draft), size)
+
+
+def install(folder: Path, write: Callable[[Path], None], size: int) -> Path:
+    """Write a prepared data set beside `folder` and move it there whole; elsewhere if the cache is read-only.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it belongs.
+    write : callable
+        Writes all its files into the empty folder that it is given.
+    size : int
+        Their bytes, about.
+
+    Returns
+    -------
+    Path
+        Where it is: `folder`, or a temporary folder that lasts as long as this process.
+
+    Raises
+    ------
+    BenchError
+        If there is no room for it.
+    """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     except OSError:
         draft = Path(tempfile.mkdtemp(prefix="bench-prepared-"))
         atexit.register(shutil.rmtree, draft, ignore_errors=True)
-        _write(data, draft)
+        folder = draft
+    try:
+        write(draft)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise _no_room(draft, error, size) from None
+    if folder == draft:
         return draft
-    _write(data, draft)
     draft.chmod(0o755)
     return _move(draft, folder)
 
 
 def _move(draft: Path, folder: Path) -> Path:
-    if folder.exists() and not _is_whole(folder):
+    if folder.exists() and not is_whole(folder):
         shutil.rmtree(folder, ignore_errors=True)
     try:
         os.replace(draft, folder)  # noqa: PTH105
     except OSError as error:
         # Another process was faster, which is as good.
         shutil.rmtree(draft, ignore_errors=True)
-        if not _is_whole(folder):
+        if not is_whole(folder):
             raise _no_room(folder, error) from None
     return folder
 
 
-def _write(data: FairData, folder: Path) -> None:
-    """Write arrays and facts into `folder`, or remove it."""
-    arrays: dict[str, NDArray[Any]] = {"X.npy": data.X, "sensitive.npy": data.sensitive}
-    if data.y is not None:
-        arrays["y.npy"] = data.y
+def _write(data: FairData, arrays: Mapping[str, NDArray[Any]], folder: Path) -> None:
     facts = {
         "content_hash": data.content_hash(),
         "k": data.k,
@@ -176,15 +205,11 @@ def _write(data: FairData, folder: Path) -> None:
         "group_names": list(data.group_names),
         "note": data.note,
     }
-    try:
-        sizes = {}
-        for name, array in arrays.items():
-            np.save(folder / name, array, allow_pickle=False)
-            sizes[name] = (folder / name).stat().st_size
-        (folder / _FACTS).write_text(json.dumps({**facts, "bytes": sizes}), encoding="utf-8")
-    except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise _no_room(folder, error, sum(array.nbytes for array in arrays.values())) from None
+    sizes = {}
+    for name, array in arrays.items():
+        np.save(folder / name, array, allow_pickle=False)
+        sizes[name] = (folder / name).stat().st_size
+    (folder / FACTS).write_text(json.dumps({**facts, "bytes": sizes}), encoding="utf-8")
 
 
 def _no_room(folder: Path, error: OSError, size: int = 0) -> BenchError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
@@ -16,11 +17,11 @@ from multiprocessing.process import BaseProcess
 
 import psutil
 
-from bench.execution.job import EpochCallback, Finished, Job, Outcome, Slot
+from bench.execution.job import MEMORY_LIMIT, EpochCallback, Finished, Job, Outcome, Slot
 from bench.execution.worker import work
 from bench.record import Status
 
-__all__ = ["context", "run_isolated", "utc_now"]
+__all__ = ["context", "kill", "run_isolated", "utc_now"]
 
 _POLL_SECONDS = 0.1
 _STARTING = threading.Lock()
@@ -68,10 +69,12 @@ def run_isolated(
     if stop.is_set():
         return Outcome(Finished("interrupted", "not started: the benchmark was interrupted"), [], started, started)
     receiver, sender = processes.Pipe(duplex=False)
-    process: BaseProcess = processes.Process(target=work, args=(sender, job, slot))  # type: ignore[attr-defined]
+    leash, held = processes.Pipe(duplex=False)
+    process: BaseProcess = processes.Process(target=work, args=(sender, leash, job, slot))  # type: ignore[attr-defined]
     with _STARTING:
         process.start()
     sender.close()
+    leash.close()
     watch = _Watch(process, receiver, job, on_epoch)
     try:
         finished = watch.until_end(stop)
@@ -79,8 +82,9 @@ def run_isolated(
             # It has just sent its last message and ends by itself within moments.
             process.join(timeout=1)
     finally:
-        _kill(process)
+        kill(process)
         receiver.close()
+        held.close()
     return Outcome(finished, watch.history, started, utc_now())
 
 
@@ -91,9 +95,11 @@ class _Watch:
         self.process = process
         self.receiver = receiver
         self.timeout = job.timeout
+        self.memory_mb = job.memory_mb
         self.on_epoch = on_epoch
         self.history: list[dict[str, float]] = []
         self.peak_rss_mb = 0.0
+        self.sampled = 0.0
 
     def until_end(self, stop: threading.Event) -> Finished:
         """Wait for the process's last message, its death, its time-out or `stop`, whichever comes first."""
@@ -106,7 +112,9 @@ class _Watch:
                     return finished
             elif ready:
                 return self._died()
-            self._sample_memory()
+            if self._resident_mb() > (self.memory_mb or math.inf):
+                reason = f"took more than its memory limit of {self.memory_mb:g} MiB"
+                return self._gave_up("oom", reason, MEMORY_LIMIT)
             if stop.is_set():
                 return self._gave_up("interrupted", "stopped by the user")
             if deadline is not None and time.monotonic() > deadline:
@@ -115,7 +123,8 @@ class _Watch:
     def _receive(self) -> Finished | None:
         try:
             message = self.receiver.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):
+            # Before a message, or in the middle of one.
             return self._died()
         if message[0] == "end":
             finished: Finished = message[1]
@@ -131,22 +140,47 @@ class _Watch:
         if code is not None and code < 0:
             name = signal.Signals(-code).name
             hint = " (the system does that when memory runs out)" if name == "SIGKILL" else ""
-            return Finished("error", f"its process was killed by {name}{hint}", name, peak_rss_mb=self._peak())
-        reason = f"its process ended with exit code {code} before it returned labels"
-        return Finished("error", reason, "ProcessEnded", peak_rss_mb=self._peak())
+            return self._crashed(f"its process was killed by {name}{hint}", name)
+        return self._crashed(f"its process ended with exit code {code} before it returned labels", "ProcessEnded")
 
-    def _gave_up(self, status: Status, reason: str) -> Finished:
-        return Finished(status, reason, peak_rss_mb=self._peak())
+    def _crashed(self, reason: str, error_type: str) -> Finished:
+        return Finished("error", reason, error_type, peak_rss_mb=self._peak(), crashed=True)
 
-    def _sample_memory(self) -> None:
-        with contextlib.suppress(psutil.Error):
-            self.peak_rss_mb = max(self.peak_rss_mb, psutil.Process(self.process.pid).memory_info().rss / 2**20)
+    def _gave_up(self, status: Status, reason: str, error_type: str = "") -> Finished:
+        return Finished(status, reason, error_type, peak_rss_mb=self._peak())
+
+    def _resident_mb(self) -> float:
+        """Resident memory in MiB; that of all its processes where there is a limit. Pages they share count for each."""
+        now, pid = time.monotonic(), self.process.pid
+        if pid is None or now - self.sampled < _POLL_SECONDS:
+            # A method that logs a thousand epochs a second is not to be slowed down by it.
+            return 0.0
+        self.sampled = now
+        resident = sum(map(_rss_mb, [pid] if self.memory_mb is None else _group(pid)))
+        self.peak_rss_mb = max(self.peak_rss_mb, resident)
+        return resident
 
     def _peak(self) -> float | None:
         return self.peak_rss_mb or None
 
 
-def _kill(process: BaseProcess) -> None:
+def _group(leader: int) -> set[int]:
+    """The processes of a run, which leads a group of its own as soon as it has begun."""
+    members = {leader}
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(pid) == leader:
+                members.add(pid)
+    return members
+
+
+def _rss_mb(pid: int) -> float:
+    with contextlib.suppress(psutil.Error):
+        return float(psutil.Process(pid).memory_info().rss) / 2**20
+    return 0.0
+
+
+def kill(process: BaseProcess) -> None:
     """End the process and whatever it started; a method may ignore SIGTERM, so it is not asked."""
     if process.pid is not None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -7,19 +7,22 @@ import os
 import re
 import shutil
 import subprocess
-
-import psutil
+from collections.abc import Iterable
+from typing import Literal
 
 from bench.errors import InvalidInputError
-from bench.execution.job import Slot
+from bench.execution.job import Cost, Slot
+from bench.execution.memory import free_memory, typical_need_mb
 
 __all__ = ["cuda_devices", "local_slots"]
 
-# What a run may need on CPU before its method has been measured.
-_BYTES_PER_CPU_RUN = 2 * 2**30
 
-
-def local_slots(device: str = "auto", jobs: int | None = None) -> list[Slot]:
+def local_slots(
+    device: str = "auto",
+    jobs: int | None = None,
+    per_device: int | Literal["auto"] | None = None,
+    costs: Iterable[Cost] = (),
+) -> list[Slot]:
     """Divide this machine into slots.
 
     Parameters
@@ -27,24 +30,43 @@ def local_slots(device: str = "auto", jobs: int | None = None) -> list[Slot]:
     device : str
         ``"auto"`` (CUDA devices if there are any), ``"cpu"``, ``"cuda"`` (all), or ``"cuda:0,1"``.
     jobs : int, optional
-        Runs at a time. By default one a core on CPU, as far as memory goes, and one a device on CUDA.
+        Runs at a time, on all devices together.
+    per_device : int or "auto", optional
+        Runs at a time on each device. ``"auto"``: as many as the memory holds that is free on the fullest of them,
+        and as there are cores for. By default ``"auto"`` on CPU and 1 on CUDA, where a run that has the device to
+        itself also tells how fast a method is.
+    costs : iterable of Cost
+        What the runs will take, for ``"auto"``.
 
     Raises
     ------
     InvalidInputError
-        For a device that is not written like that, or is not there.
+        For a device that is not written like that, or is not there, or for numbers that make no slots.
     """
-    if jobs is not None and jobs < 1:
-        raise InvalidInputError(f"--jobs {jobs} given; it takes a whole number of at least 1")
+    if jobs is not None and per_device is not None:
+        raise InvalidInputError(
+            "--jobs and --slots-per-device given; the one says how many runs at a time in all, the other how many "
+            "on each device: give one of them"
+        )
+    for option, number in (("--jobs", jobs), ("--slots-per-device", per_device)):
+        if isinstance(number, int) and number < 1:
+            raise InvalidInputError(f"{option} {number} given; it takes a whole number of at least 1")
     cores = _cores()
     devices = _devices(device)
-    if devices == ["cpu"]:
-        affordable = max(1, psutil.virtual_memory().total // _BYTES_PER_CPU_RUN)
-        count = jobs or min(len(cores), affordable)
-    else:
-        count = jobs or len(devices)
+    if per_device is None:
+        per_device = "auto" if devices == ["cpu"] else 1
+    count = jobs or len(devices) * (_affordable(devices, len(cores), costs) if per_device == "auto" else per_device)
     shares = _shares(cores, count)
     return [Slot(index, devices[index % len(devices)], shares[index]) for index in range(count)]
+
+
+def _affordable(devices: list[str], n_cores: int, costs: Iterable[Cost]) -> int:
+    """Runs at a time on each device that its memory and the cores allow; one where the memory is not known."""
+    memory = free_memory(devices)
+    if len(memory) < len(devices):
+        return 1
+    by_memory = min(memory.values()) // typical_need_mb(costs, devices[0])
+    return max(1, min(n_cores // len(devices), int(by_memory)))
 
 
 def cuda_devices() -> list[int]:

@@ -5,6 +5,8 @@ It opens the samples and the sensitive attribute, never the classes.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import resource
 import select
@@ -25,20 +27,24 @@ from bench.adapters import Method
 from bench.data.prepared import Prepared
 from bench.errors import UnsupportedInputError
 from bench.execution.job import Finished, Job, Slot
-from bench.labels import checked_labels
+from bench.labels import checked_labels, clusters_of
 from bench.record import Status
 from bench.registry import load_adapter
 
-__all__ = ["work"]
+__all__ = ["end_with_parent", "work"]
+
+_OUT_OF_MEMORY = ("allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
 
 
-def work(connection: Connection, job: Job, slot: Slot) -> None:
+def work(connection: Connection, leash: Connection, job: Job, slot: Slot) -> None:
     """Carry out `job` on `slot` and send what comes of it through `connection`.
 
-    Sends ``("epoch", row, n_epochs)`` for every logged epoch and at last ``("end", Finished)``.
+    Sends ``("epoch", row, n_epochs)`` for every logged epoch and at last ``("end", Finished)``. The parent holds the
+    other end of `leash` and writes nothing: when that end closes, the parent is dead.
     """
     _settle_in(job.log, slot)
-    threading.Thread(target=_end_with_parent, args=(connection.fileno(),), daemon=True).start()
+    _put_on(leash)
+    threading.Thread(target=end_with_parent, args=(connection.fileno(),), daemon=True).start()
     try:
         finished = _fit(connection, job, slot)
     except UnsupportedInputError as error:
@@ -56,13 +62,15 @@ def _fit(connection: Connection, job: Job, slot: Slot) -> Finished:
     method = _build(job, slot, data.k)
 
     def report(row: Mapping[str, float], n_epochs: int) -> None:
-        connection.send(("epoch", dict(row), n_epochs))
+        # What no record can hold is the method's mistake, and has to come to light here rather than in the parent.
+        numbers = {str(name): float(value) for name, value in row.items()}
+        connection.send(("epoch", {**numbers, "epoch": float(int(numbers["epoch"]))}, int(n_epochs)))
 
     method.on_epoch = report
     start = time.perf_counter()
     method.fit(X, sensitive_features=groups)
     seconds = time.perf_counter() - start
-    k = int(getattr(method, "n_clusters", data.k))
+    k = clusters_of(method, data.k)
     gpu, peak_gpu = _gpu(slot)
     return Finished(
         "ok",
@@ -78,7 +86,7 @@ def _fit(connection: Connection, job: Job, slot: Slot) -> Finished:
 
 def _build(job: Job, slot: Slot, k: int) -> Method:
     """The method with the parameters of the run, and those of the slot where it has them."""
-    adapter = load_adapter(job.module, job.class_name, job.path)
+    adapter = job.entry.load() if job.entry else load_adapter(job.module, job.class_name, job.path)
     accepted = adapter().get_params(deep=False)
     given: dict[str, Any] = {"random_state": job.seed, "device": slot.device, "n_jobs": len(slot.cores)}
     params = {name: value for name, value in given.items() if name in accepted}
@@ -97,12 +105,25 @@ def _settle_in(log: Path, slot: Slot) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
-    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     _limit_threads(len(slot.cores))
 
 
-def _end_with_parent(descriptor: int) -> None:
+def _put_on(leash: Connection) -> None:
+    """Have the system end this process and all it started when the parent dies.
+
+    A thread that waits for that, see :func:`end_with_parent`, does not come to its turn while an extension module
+    loops with Python's lock in its hand. Only Linux does it; the thread is there for the others.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(leash, fcntl.F_SETOWN, -os.getpgrp())
+            fcntl.fcntl(leash, fcntl.F_SETSIG, signal.SIGKILL)
+            fcntl.fcntl(leash, fcntl.F_SETFL, fcntl.fcntl(leash, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def end_with_parent(descriptor: int) -> None:
     """Wait until nobody reads what this process sends, then end it and all it started.
 
     The parent may be killed without a chance to clean up. Its death is no signal for this process, whose own
@@ -147,14 +168,14 @@ def _peak_rss() -> float:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # By name, since the harness does not import torch; its CPU allocator raises a plain RuntimeError.
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "allocate memory" in str(error))
-    )
+    # By name, since the harness does not import torch.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    # Its allocator on the processor, and CUDA and its libraries, raise a plain RuntimeError.
+    return isinstance(error, RuntimeError) and any(said in str(error) for said in _OUT_OF_MEMORY)
 
 
 def _first_line(error: Exception) -> str:
-    text = str(error).strip()
+    # The name of a file may hold bytes that are no text, and records are UTF-8.
+    text = str(error).strip().encode(errors="backslashreplace").decode()
     return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__

@@ -2,7 +2,7 @@
 
 All are functions of one array, the samples counted by class, cluster and group. :func:`evaluate` counts once and
 returns the metrics of the tables; every metric is also a function of its own, in scikit-learn's style.
-:data:`METRICS` says how to print them.
+:data:`METRICS` says how to print them; :func:`metric` makes one of your own.
 
 >>> from bench.metrics import evaluate
 >>> scores = evaluate(y_true=[0, 0, 0, 1, 1, 1], labels=[1, 1, 0, 0, 0, 0], sensitive=["f", "m", "f", "m", "f", "m"])
@@ -14,6 +14,7 @@ returns the metrics of the tables; every metric is also a function of its own, i
 from __future__ import annotations
 
 from bench.metrics.contingency import contingency
+from bench.metrics.custom import metric
 from bench.metrics.evaluation import METRICS, Metric, ceilings, empty_clusters, evaluate, f_measure
 from bench.metrics.fairness import balance, group_entropy, group_entropy_nats, mnce, share
 from bench.metrics.quality import accuracy, ari, nmi
@@ -31,6 +32,7 @@ __all__ = [
     "f_measure",
     "group_entropy",
     "group_entropy_nats",
+    "metric",
     "mnce",
     "nmi",
     "share",

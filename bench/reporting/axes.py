@@ -35,7 +35,7 @@ class Axes:
         return {column: self.records[row, column] for column in self.columns if (row, column) in self.records}
 
     def in_column(self, column: Column) -> list[Record]:
-        """All records of `column`; there is at least one."""
+        """All records of `column`."""
         return [record for row in self.rows for record in self.records.get((row, column), ())]
 
 
@@ -44,6 +44,8 @@ def make_axes(
     methods: Mapping[str, MethodInfo],
     datasets: Mapping[str, DatasetInfo],
     footnotes: Footnotes,
+    *,
+    complete: bool = False,
 ) -> Axes:
     """Sort `records` into rows and columns.
 
@@ -58,6 +60,9 @@ def make_axes(
         Metadata by registry name; a name that is missing is shown as it is.
     footnotes : Footnotes
         Takes the notes of the metadata.
+    complete : bool
+        Whether there is a row for every method and a column for every data set of the FCMI paper's Table 1, run or
+        not.
     """
     keys = _keys(records)
     data_notes: dict[Key, set[str]] = defaultdict(set)
@@ -66,9 +71,15 @@ def make_axes(
     for record, (row, column) in zip(records, keys, strict=True):
         data_notes[column].add(record.data_note)
         in_column[column].append(record)
-        backbones[row].update(str(v) for name, v in record.spec.method_params.items() if name == "backbone")
+        params = record.spec.method_params
+        backbones[row].update(str(params[name]) for name in ("backbone", "base_backbone") if name in params)
     for column, found in in_column.items():
         data_notes[column].add(mixed_note(found))
+    if complete:
+        for missing in _unseen(methods, {name for name, _ in backbones}):
+            backbones[missing, ()] = set()
+        for missing in _unseen(datasets, {name for name, _ in data_notes}):
+            data_notes[missing, ()] = set()
     columns = _columns(data_notes, datasets, footnotes)
     rows = _rows(backbones, methods, footnotes)
     held: dict[tuple[Row, Column], list[Record]] = defaultdict(list)
@@ -83,17 +94,32 @@ def parameter_text(value: Any) -> str:
     return value if isinstance(value, str) else canonical_json(value)
 
 
+def _unseen(infos: Mapping[str, MethodInfo | DatasetInfo], seen: set[str]) -> list[str]:
+    """Names of adapters for the published rows or columns that none of those seen stands for, one for each."""
+    covered = {infos[name].published_as for name in seen if name in infos}
+    missing: dict[str, str] = {}
+    for name, info in infos.items():
+        if info.published_as and info.published_as not in covered:
+            missing.setdefault(info.published_as, name)
+    return list(missing.values())
+
+
 def _keys(records: Sequence[Record]) -> list[tuple[Key, Key]]:
-    specs = [record.spec for record in records]
-    in_column = _varying((s.method, canonical_json([s.dataset, s.dataset_params]), s.method_params) for s in specs)
-    anywhere = _varying((s.dataset, "", s.dataset_params) for s in specs)
-    return [
-        (
+    # Once for all seeds of a setting.
+    settings = [str((s.method, s.method_params, s.dataset, s.dataset_params)) for s in (r.spec for r in records)]
+    specs = dict(zip(settings, (record.spec for record in records), strict=True))
+    in_column = _varying(
+        (s.method, canonical_json([s.dataset, s.dataset_params]), s.method_params) for s in specs.values()
+    )
+    anywhere = _varying((s.dataset, "", s.dataset_params) for s in specs.values())
+    keys = {
+        setting: (
             (s.method, _choice(s.method_params, in_column[s.method])),
             (s.dataset, _choice(s.dataset_params, anywhere[s.dataset])),
         )
-        for s in specs
-    ]
+        for setting, s in specs.items()
+    }
+    return [keys[setting] for setting in settings]
 
 
 def _varying(settings: Iterable[tuple[str, str, Mapping[str, Any]]]) -> dict[str, set[str]]:

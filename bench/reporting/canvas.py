@@ -10,7 +10,7 @@ from bench.errors import BenchError, InvalidInputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["ENDINGS", "GROUP_COLOURS", "new_figure", "save_figure"]
+__all__ = ["ENDINGS", "GROUP_COLOURS", "figure_files", "new_figure", "plain_text", "save_figure", "write_figure"]
 
 ENDINGS = (".png", ".pdf")
 # Dark to light, so that groups differ in grey as well: blue and orange first, which nobody confuses.
@@ -36,6 +36,31 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def plain_text(text: str) -> str:
+    """`text` with dollars that start no formula."""
+    return text.replace("$", r"\$")
+
+
+def figure_files(out: Path) -> tuple[Path, ...]:
+    """The files that a figure named `out` is written to: `out`, or a ``.png`` and a ``.pdf`` where it has no ending.
+
+    Raises
+    ------
+    InvalidInputError
+        For another ending.
+    """
+    if not out.suffix:
+        return tuple(out.with_suffix(ending) for ending in ENDINGS)
+    if out.suffix.lower() not in ENDINGS:
+        raise _unknown_ending(out)
+    return (out,)
+
+
+def write_figure(figure: Figure, out: Path) -> tuple[Path, ...]:
+    """Write `figure` to the :func:`figure_files` of `out` and return them; raises as these and :func:`save_figure`."""
+    return tuple(save_figure(figure, target) for target in figure_files(out))
+
+
 def save_figure(figure: Figure, target: Path) -> Path:
     """Write `figure` without dates and versions, so that equal pictures are equal files.
 
@@ -47,7 +72,7 @@ def save_figure(figure: Figure, target: Path) -> Path:
         If it cannot be written.
     """
     if target.suffix.lower() not in ENDINGS:
-        raise InvalidInputError(f"figure {target} has no known ending; name it .png or .pdf")
+        raise _unknown_ending(target)
     metadata = {"CreationDate": None, "Producer": None} if target.suffix.lower() == ".pdf" else {"Software": None}
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -55,3 +80,7 @@ def save_figure(figure: Figure, target: Path) -> Path:
     except OSError as error:
         raise BenchError(f"figure {target} cannot be written ({error.strerror}); name another file") from None
     return target
+
+
+def _unknown_ending(target: Path) -> InvalidInputError:
+    return InvalidInputError(f"figure {target} has no known ending; name it .png or .pdf")

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from bench.data.card import class_by_group
 from bench.data.prepared import Prepared
-from bench.reporting.canvas import GROUP_COLOURS, new_figure, save_figure
+from bench.reporting.canvas import GROUP_COLOURS, new_figure, plain_text, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["card_figure"]
+__all__ = ["card_figure", "draw_map", "draw_shares", "image_tile", "short_name"]
 
 _WIDTH = 7.5
 _INCH_A_BAR, _INCH_AROUND = 0.27, 1.5
@@ -56,25 +56,30 @@ def card_figure(data: Prepared, path: Path, *, title: str) -> Path:
         If matplotlib is not installed or the file cannot be written.
     """
     counts = class_by_group(data)[:_MOST_CLASSES]
-    names = [_short(name) for name in data.facts["class_names"][:_MOST_CLASSES]] or ["all"]
-    groups = [_short(name) for name in data.facts["group_names"]]
+    names = [short_name(name) for name in data.facts["class_names"][:_MOST_CLASSES]] or ["all"]
+    groups = [short_name(name) for name in data.facts["group_names"]]
     images = _sample(data) if data.facts["shape"][2:] else None
     heights = [_INCH_A_BAR * (len(counts) + 1) + _INCH_AROUND]
     if images is not None:
         heights.append(_WIDTH * images.shape[0] / images.shape[1] + 0.3)
     figure = new_figure(_WIDTH, sum(heights))
     axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
-    draw = _draw_shares if len(groups) <= len(GROUP_COLOURS) else _draw_map
+    draw = draw_shares if len(groups) <= len(GROUP_COLOURS) else draw_map
     draw(axes[0], counts, names, groups)
-    figure.suptitle(f"{_plain(title)}{_left_out(data)}", fontsize=12)
-    figure.supxlabel(_plain(fill(data.note, 110)), fontsize=7, color="#555555")
+    figure.suptitle(f"{plain_text(title)}{_left_out(data)}", fontsize=12)
+    figure.supxlabel(plain_text(fill(data.note, 110)), fontsize=7, color="#555555")
     if images is not None:
         _draw_images(axes[1], images, names[:_MOST_COLUMNS], groups[:_MOST_ROWS])
     return save_figure(figure, path)
 
 
-def _draw_shares(axes: Axes, counts: NDArray[np.int64], names: Sequence[str], groups: Sequence[str]) -> None:
-    """One bar a class, and one for all samples, whose shares go on as lines through the others."""
+def draw_shares(
+    axes: Axes, counts: NDArray[np.int64], names: Sequence[str], groups: Sequence[str], *, of: str = "class"
+) -> None:
+    """One bar a row of `counts` (rows, groups), and one for all samples, whose shares go on as lines through the rest.
+
+    For up to six groups; `of` says what a row is.
+    """
     rows = np.vstack([counts.sum(axis=0), counts]) if len(counts) > 1 else counts
     labels = ["all", *names] if len(counts) > 1 else list(names)
     shares = 100 * rows / rows.sum(axis=1, keepdims=True)
@@ -89,14 +94,14 @@ def _draw_shares(axes: Axes, counts: NDArray[np.int64], names: Sequence[str], gr
     for place, row in zip(places, rows, strict=True):
         axes.annotate(f"{row.sum():,}", (101, place), va="center", fontsize=8, annotation_clip=False)
     axes.set_yticks(places, labels, fontsize=8)
-    axes.set(xlim=(0, 100), ylim=(places[-1] + 0.6, -0.6), xlabel="share of every class, in percent; right: samples")
+    axes.set(xlim=(0, 100), ylim=(places[-1] + 0.6, -0.6), xlabel=f"share of every {of}, in percent; right: samples")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     columns = len(groups) if sum(map(len, groups)) <= _LONGEST_LEGEND else 2
     axes.legend(ncols=columns, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=9)
 
 
-def _draw_map(axes: Axes, counts: NDArray[np.int64], names: Sequence[str], groups: Sequence[str]) -> None:
+def draw_map(axes: Axes, counts: NDArray[np.int64], names: Sequence[str], groups: Sequence[str]) -> None:
     """One field a class and group, with the count in it where there is room."""
     image = axes.imshow(counts, aspect="auto", cmap="Blues", vmin=0)
     axes.set_yticks(range(len(names)), names, fontsize=8)
@@ -135,11 +140,11 @@ def _sample(data: Prepared) -> NDArray[np.float32]:
     bands: list[NDArray[Any]] = []
     for t in range(rows):
         cells = [rng.permutation(np.flatnonzero((groups == t) & (classes == c)))[:each] for c in range(columns)]
-        bands += [np.hstack([_tile(X, cell[i : i + 1]) for cell in cells]) for i in range(each)]
+        bands += [np.hstack([image_tile(X, cell[i : i + 1]) for cell in cells]) for i in range(each)]
     return np.vstack(bands)
 
 
-def _tile(X: NDArray[np.float32], chosen: NDArray[np.int64]) -> NDArray[np.float32]:
+def image_tile(X: NDArray[np.float32], chosen: NDArray[np.int64]) -> NDArray[np.float32]:
     """One image in a white frame with a grey line around it, as (height, width, 3)."""
     _, channels, height, width = X.shape
     edge = max(height // 14, 2)
@@ -157,10 +162,6 @@ def _left_out(data: Prepared) -> str:
     return f" (first {_MOST_CLASSES} classes)" if hidden > 0 else ""
 
 
-def _short(name: str) -> str:
-    return _plain(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")
-
-
-def _plain(text: str) -> str:
-    """`text` with dollars that start no formula."""
-    return text.replace("$", r"\$")
+def short_name(name: str) -> str:
+    """`name` with at most 24 letters, for the edge of a figure."""
+    return plain_text(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bench.errors import ResultsError
 from bench.metadata import DatasetInfo, MethodInfo
+from bench.metrics.custom import CustomMetric
 from bench.record import Record
 from bench.reporting.axes import Axes, make_axes
+from bench.reporting.comparison import Comparison
 from bench.reporting.footnotes import Footnotes
 from bench.reporting.gaps import explanation, is_gap
 from bench.reporting.headers import PAPER_METRICS, MetricHeader, select_headers
 from bench.reporting.mixing import refuse_mixed
 from bench.reporting.model import Cell, Column, Entry, Row, Table
 from bench.reporting.outcomes import run_outcome, undefined_reason, unused_clusters
-from bench.reporting.provenance import Defaults, deviation, run_lines
-from bench.reporting.published import TABLE_1, PublishedCell, published_cell, published_table
+from bench.reporting.provenance import Defaults, deviation, head_lines, run_lines
+from bench.reporting.published import TABLE_1, PublishedCell, published_cell
 from bench.reporting.ranking import ranks
+from bench.reporting.verdicts import LEGEND, MARKS
 
-__all__ = ["build_table"]
+__all__ = ["TableBuilder", "build_table"]
 
 _CAPTION = (
-    "Mean ± sample standard deviation over seeds{unit}. n: seeds that ended well, and of how many where some did not. "
-    "Best in bold, second best underlined, both decided on the printed digits, ties joint; "
-    "controls and the reference are not ranked."
+    "Mean ± sample standard deviation over seeds{unit}. n: seeds that ended well, and of how many where some did not."
 )
+_RANKS = " Best in bold, second best underlined, both decided on the printed digits, ties joint{unranked}."
+_UNRANKED = "; controls and the reference are not ranked"
 _PUBLISHED = " Rows named published: {title}."
 
 
@@ -37,9 +42,12 @@ def build_table(
     methods: Mapping[str, MethodInfo],
     datasets: Mapping[str, DatasetInfo],
     metrics: Sequence[str] = PAPER_METRICS,
+    custom: Mapping[str, CustomMetric] | None = None,
     defaults: Defaults | None = None,
     dataset_defaults: Defaults | None = None,
     allow_mixed: bool = True,
+    complete: bool = False,
+    command: str = "",
 ) -> Table:
     """Compare methods over data sets.
 
@@ -51,12 +59,18 @@ def build_table(
         Metadata by registry name. Names that are missing are shown as they are.
     metrics : sequence of str
         Metric keys, in the order of the columns.
+    custom : mapping of str to CustomMetric, optional
+        Metrics of the user's own, by key.
     defaults, dataset_defaults : mapping of str to mapping, optional
         Default parameters by registry name: they are left out of what the table says was run. Data with other
         than default parameters are not the paper's, so no published number stands beside them.
     allow_mixed : bool
         Whether a column may hold runs on several versions of its data, or under several versions of the
         harness's rules; a footnote says so then.
+    complete : bool
+        Whether to show all methods and data sets of the FCMI paper's Table 1, run or not.
+    command : str
+        What makes runs and table, to stand above it.
 
     Raises
     ------
@@ -67,38 +81,86 @@ def build_table(
     """
     if not records:
         raise ResultsError("there are no records to show; `bench run` makes some")
-    headers = select_headers(metrics, {key for record in records for key in record.metrics})
+    headers = select_headers(metrics, {key for record in records for key in record.metrics}, custom or {})
     footnotes = Footnotes()
-    axes = make_axes(records, methods, datasets, footnotes)
+    axes = make_axes(records, methods, datasets, footnotes, complete=complete)
     if not allow_mixed:
         refuse_mixed(axes)
-    builder = _Builder(axes, headers, footnotes, dataset_defaults or {})
-    entries, cells = builder.fill()
-    source = published_table(TABLE_1)
-    has_published = any(cell.published is not None for cell in cells.values())
-    return Table(
-        rows=axes.rows,
-        columns=axes.columns,
-        metrics=headers,
-        entries=entries,
-        cells=cells,
-        footnotes=footnotes.texts,
-        runs=run_lines(axes, defaults or {}, dataset_defaults or {}),
-        caption=_caption(headers) + (_PUBLISHED.format(title=source.title) if has_published else ""),
-        source=f"{source.source}. doi:{source.doi}" if has_published else "",
+    comparison = Comparison(TABLE_1, partial(_of_table_1, axes, dataset_defaults or {}))
+    builder = TableBuilder(axes, headers, footnotes, comparison, methods)
+    return builder.table(
+        runs=run_lines(axes, defaults or {}, dataset_defaults or {}), head=head_lines(records, command)
     )
 
 
-class _Builder:
-    """Fills the table row by row, so that footnotes are numbered in reading order."""
+def _of_table_1(axes: Axes, dataset_defaults: Defaults, row: Row, column: Column, metric: str) -> PublishedCell | None:
+    if row.published_as is None or column.published_as is None:
+        return None
+    defaults, records = dataset_defaults.get(column.name), axes.in_column(column)
+    if defaults is not None and records and records[0].spec.dataset_params != dict(defaults):
+        return None
+    return published_cell(row.published_as, column.published_as, metric)
+
+
+class TableBuilder:
+    """Fills a table row by row, so that footnotes are numbered in reading order.
+
+    Parameters
+    ----------
+    axes : Axes
+        Rows, columns and their records.
+    headers : sequence of MetricHeader
+        Metrics under every column.
+    footnotes : Footnotes
+        Takes what is to be said below.
+    comparison : Comparison
+        What the numbers are held against.
+    methods : mapping of str to MethodInfo
+        Metadata by registry name.
+    explained : bool
+        Whether to say why ours is far from the published number, and which parameters of a place are not those of
+        the rest of its row.
+    """
 
     def __init__(
-        self, axes: Axes, headers: Sequence[MetricHeader], footnotes: Footnotes, dataset_defaults: Defaults
+        self,
+        axes: Axes,
+        headers: Sequence[MetricHeader],
+        footnotes: Footnotes,
+        comparison: Comparison,
+        methods: Mapping[str, MethodInfo],
+        *,
+        explained: bool = True,
     ) -> None:
         self.axes = axes
-        self.headers = headers
+        self.headers = tuple(headers)
         self.footnotes = footnotes
-        self.dataset_defaults = dataset_defaults
+        self.comparison = comparison
+        self.methods = methods
+        self.explained = explained
+
+    def table(
+        self, *, runs: tuple[str, ...], head: tuple[str, ...], notes: Sequence[str] = (), stub: str = "Method"
+    ) -> Table:
+        """The table, below `head` and above what was run; `notes` end its caption, `stub` heads its rows."""
+        entries, cells = self.fill()
+        shown = any(cell.published is not None for cell in cells.values())
+        source = self.comparison.table
+        verdicts = _verdict_lines(cells.values())
+        said = [_PUBLISHED.format(title=source.title) if shown else "", f" {LEGEND}" if verdicts else ""]
+        return Table(
+            rows=self.axes.rows,
+            columns=self.axes.columns,
+            metrics=self.headers,
+            entries=entries,
+            cells=cells,
+            footnotes=self.footnotes.texts,
+            runs=runs,
+            caption="".join([_caption(self.headers), self._ranks_text(), *said, *(f" {note}" for note in notes)]),
+            source=f"{source.source}. doi:{source.doi}" if shown else "",
+            head=(*head, *verdicts),
+            stub=stub,
+        )
 
     def fill(self) -> tuple[dict[tuple[Row, Column], Entry], dict[tuple[Row, Column, str], Cell]]:
         """Entries and cells of all rows, ranked."""
@@ -114,7 +176,9 @@ class _Builder:
                     cells[row, column, header.key] = self._cell(row, column, header, records, bare)
                 # A dash explains itself; what is left to say of the runs stands at n.
                 unused = unused_clusters(records) if row.ranked else ""
-                said = [reason if status == "partial" else "", unused, deviation(self.axes, row, column)]
+                changed = deviation(self.axes, row, column) if self.explained else ""
+                tuned = sorted({record.tuned for record in records})
+                said = [reason if status == "partial" else "", unused, changed, *tuned]
                 entries[row, column] = replace(bare, footnotes=self.footnotes.number(said))
         self._rank(cells)
         return entries, cells
@@ -122,7 +186,11 @@ class _Builder:
     def _cell(self, row: Row, column: Column, header: MetricHeader, records: Sequence[Record], entry: Entry) -> Cell:
         mean, std, n, undefined = _measure(records, header)
         missing = undefined or (entry.reason if mean is None else "")
-        published = self._published(row, column, header)
+        published = self.comparison.cell(row, column, header.key)
+        info = self.methods.get(row.name)
+        judged = self.comparison.judgement(
+            published, records, (mean, std, n), deterministic=info is not None and not info.stochastic
+        )
         return Cell(
             method=row.name,
             dataset=column.name,
@@ -136,6 +204,8 @@ class _Builder:
             reason=undefined or entry.reason,
             footnotes=self.footnotes.number([missing]),
             published_footnotes=self.footnotes.number(self._remarks(row, column, mean, published)),
+            verdict=judged.verdict if judged else None,
+            verdict_reason=judged.reason if judged else "",
         )
 
     def _remarks(self, row: Row, column: Column, mean: float | None, published: PublishedCell | None) -> list[str]:
@@ -143,19 +213,15 @@ class _Builder:
         if published is None:
             return []
         doubt = f"Published {published.dataset} value of {published.method}: {published.note}" if published.note else ""
-        if not is_gap(mean, published.value):
+        if not self.explained or not is_gap(mean, published.value):
             return [doubt]
         params = self.axes.records[row, column][0].spec.method_params
         return [doubt, explanation(row.name, column.name, published.metric, params)]
 
-    def _published(self, row: Row, column: Column, header: MetricHeader) -> PublishedCell | None:
-        if row.published_as is None or column.published_as is None or not self._is_default(column):
-            return None
-        return published_cell(row.published_as, column.published_as, header.key)
-
-    def _is_default(self, column: Column) -> bool:
-        defaults = self.dataset_defaults.get(column.name)
-        return defaults is None or self.axes.in_column(column)[0].spec.dataset_params == dict(defaults)
+    def _ranks_text(self) -> str:
+        if all(header.direction is None for header in self.headers):
+            return ""
+        return _RANKS.format(unranked=_UNRANKED if any(not row.ranked for row in self.axes.rows) else "")
 
     def _rank(self, cells: dict[tuple[Row, Column, str], Cell]) -> None:
         for column in self.axes.columns:
@@ -164,6 +230,13 @@ class _Builder:
                 means = {place: mean for place in places if (mean := cells[place].mean) is not None}
                 for place, rank in ranks(means, header.direction).items():
                     cells[place] = replace(cells[place], rank=rank)
+
+
+def _verdict_lines(cells: Iterable[Cell]) -> list[str]:
+    """How many published numbers fared how; nothing where ours stands beside none."""
+    counts = Counter(cell.verdict for cell in cells if cell.verdict)
+    told = [f"{counts[verdict]} {verdict}" for verdict in MARKS if counts[verdict]]
+    return [f"Of {counts.total()} published numbers beside ours: {', '.join(told)}"] if told else []
 
 
 def _measure(records: Sequence[Record], header: MetricHeader) -> tuple[float | None, float | None, int, str]:

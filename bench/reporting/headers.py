@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from bench.errors import UnknownNameError
-from bench.metrics.evaluation import METRICS, Direction
+from bench.metrics.custom import CustomMetric
+from bench.metrics.evaluation import METRICS, Direction, Metric
 
 __all__ = ["PAPER_METRICS", "MetricHeader", "printed", "select_headers"]
 
@@ -46,13 +48,10 @@ class MetricHeader:
 
 _LATEX = {"f_beta": r"$F_\beta$"}
 
-_KNOWN = {
-    key: MetricHeader(key, metric.title, _LATEX.get(key, ""), metric.direction, metric.unit)
-    for key, metric in METRICS.items()
-}
 
-
-def select_headers(keys: Sequence[str], recorded: Iterable[str]) -> tuple[MetricHeader, ...]:
+def select_headers(
+    keys: Sequence[str], recorded: Iterable[str], custom: Mapping[str, CustomMetric] = MappingProxyType({})
+) -> tuple[MetricHeader, ...]:
     """Heads of the metrics that `keys` asks for, in that order.
 
     Parameters
@@ -61,18 +60,27 @@ def select_headers(keys: Sequence[str], recorded: Iterable[str]) -> tuple[Metric
         Metric keys.
     recorded : iterable of str
         Metric keys that the records hold, known here or not.
+    custom : mapping of str to CustomMetric
+        Metrics of the user's own, by key.
 
     Raises
     ------
     UnknownNameError
         If a key is neither known nor recorded.
     """
-    allowed = {*_KNOWN, *recorded}
+    known = {**METRICS, **{key: held.about for key, held in custom.items()}}
+    allowed = {*known, *recorded}
     for key in keys:
         if key not in allowed:
             raise UnknownNameError("metric", key, allowed)
-    # A metric that nobody described has no known direction and ranks nothing.
-    return tuple(_KNOWN.get(key, MetricHeader(key, key.upper())) for key in dict.fromkeys(keys))
+    return tuple(_header(key, known.get(key)) for key in dict.fromkeys(keys))
+
+
+def _header(key: str, about: Metric | None) -> MetricHeader:
+    if about is None:
+        # A metric that nobody described has no known direction and ranks nothing.
+        return MetricHeader(key, key.upper())
+    return MetricHeader(key, about.title, _LATEX.get(key, ""), about.direction, about.unit)
 
 
 def printed(value: float) -> str:

@@ -53,6 +53,7 @@ def latex_table(table: Table) -> str:
     template = (files("bench.reporting") / "templates" / "table.tex").read_text(encoding="utf-8")
     return environment.from_string(template).render(
         blocks=[_block(table, columns) for columns in blocks(table, _BLOCK)],
+        head=[escape(line) for line in table.head],
         caption=escape(table.caption),
         source=escape(table.source),
         footnotes=[escape(note) for note in table.footnotes],
@@ -69,7 +70,7 @@ def _block(table: Table, columns: tuple[Column, ...]) -> _Block:
         spec="l" + ("r" * width) * len(columns),
         heads=" & ".join(["", *heads]),
         rules=" ".join(rf"\cmidrule(lr){{{start}-{start + width - 1}}}" for start in starts),
-        metrics=" & ".join(["Method", *[*names, "$n$"] * len(columns)]),
+        metrics=" & ".join([escape(table.stub), *[*names, "$n$"] * len(columns)]),
         body=[_line(line, 1 + width * len(columns)) for line in lines(table, columns)],
     )
 
@@ -78,7 +79,7 @@ def _line(line: Line, width: int) -> str:
     if line.kind == "heading":
         return rf"\midrule \multicolumn{{{width}}}{{l}}{{\emph{{{escape(line.label)}}}}} \\"
     if line.kind == "published":
-        cells = [rf"{{\tiny {v.text}{_marks(v.marks)}}}" if v.text else "" for v in line.values]
+        cells = [rf"{{\tiny {v.text}{_verdict(v)}{_marks(v.marks)}}}" if v.text else "" for v in line.values]
         return " & ".join([rf"\quad{{\tiny {escape(line.label)}}}", *cells]) + r" \\"
     return " & ".join([escape(line.label) + _marks(line.marks), *map(_value, line.values)]) + r" \\"
 
@@ -88,6 +89,10 @@ def _value(value: Value) -> str:
         return "--" + _marks(value.marks)
     text = {1: rf"\textbf{{{value.text}}}", 2: rf"\underline{{{value.text}}}"}.get(value.rank or 0, value.text)
     return text + (rf"{{\tiny $\pm${value.std}}}" if value.std else "") + _marks(value.marks)
+
+
+def _verdict(value: Value) -> str:
+    return f"\\,{escape(value.verdict)}" if value.verdict else ""
 
 
 def _marks(numbers: tuple[int, ...]) -> str:

@@ -31,6 +31,8 @@ _SPECIAL = {
     "≤": r"\ensuremath{\leq}",
     "≥": r"\ensuremath{\geq}",
     "\N{MULTIPLICATION SIGN}": r"\ensuremath{\times}",
+    "↑": r"\ensuremath{\uparrow}",
+    "↓": r"\ensuremath{\downarrow}",
     "\N{EN DASH}": r"\textendash{}",
     "\N{EM DASH}": r"\textemdash{}",
     "\N{LEFT SINGLE QUOTATION MARK}": r"\textquoteleft{}",

@@ -8,6 +8,7 @@ from typing import Literal
 
 from bench.reporting.headers import printed
 from bench.reporting.model import Cell, Column, Entry, Row, Table
+from bench.reporting.verdicts import MARKS
 
 __all__ = ["DASH", "Line", "Value", "blocks", "lines"]
 
@@ -33,6 +34,8 @@ class Value:
         Numbers of footnotes.
     missing : bool
         Whether there is a dash in place of a number.
+    verdict : str
+        One character behind a published number, or empty.
     """
 
     text: str
@@ -40,6 +43,7 @@ class Value:
     rank: int | None = None
     marks: tuple[int, ...] = ()
     missing: bool = False
+    verdict: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,8 @@ def _published(table: Table, row: Row, columns: Sequence[Column]) -> tuple[Value
         for header in table.metrics:
             cell = table.cells[row, column, header.key]
             text = "" if cell.published is None else printed(cell.published)
-            values.append(Value(text, marks=cell.published_footnotes))
+            verdict = MARKS[cell.verdict] if cell.verdict else ""
+            values.append(Value(text, marks=cell.published_footnotes, verdict=verdict))
         values.append(Value(""))
     return tuple(values)
 

@@ -9,7 +9,7 @@ from bench.reporting.model import Column, Table
 
 __all__ = ["markdown_table"]
 
-_SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|(?<!\w)_|_(?!\w)")
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)")
 
 
 def markdown_table(table: Table) -> str:
@@ -20,7 +20,8 @@ def markdown_table(table: Table) -> str:
     table : Table
         What :func:`bench.reporting.cells.build_table` made.
     """
-    parts = [_block(table, column) for (column,) in blocks(table, 1)]
+    parts = ["<br>\n".join(escape(line) for line in table.head)] if table.head else []
+    parts += [_block(table, column) for (column,) in blocks(table, 1)]
     parts.append(escape(table.caption))
     if table.source:
         parts.append(f"Published: {escape(table.source)}")
@@ -39,7 +40,7 @@ def escape(text: str) -> str:
 def _block(table: Table, column: Column) -> str:
     from tabulate import tabulate
 
-    heads = ["Method", *(escape(header.title) for header in table.metrics), "n"]
+    heads = [escape(table.stub), *(escape(header.title) for header in table.metrics), "n"]
     body = [_row(line, len(heads)) for line in lines(table, (column,))]
     drawn = tabulate(
         body, heads, tablefmt="pipe", disable_numparse=True, colalign=["left", *["right"] * (len(heads) - 1)]
@@ -51,7 +52,7 @@ def _row(line: Line, width: int) -> list[str]:
     if line.kind == "heading":
         return [f"*{escape(line.label)}*", *[""] * (width - 1)]
     if line.kind == "published":
-        small = [f"<sub>{v.text}</sub>{_superscript(v.marks)}" if v.text else "" for v in line.values]
+        small = [f"<sub>{_judged(v)}</sub>{_superscript(v.marks)}" if v.text else "" for v in line.values]
         return [f"<sub>{escape(line.label)}</sub>", *small]
     return [escape(line.label) + _superscript(line.marks), *(_value(value) for value in line.values)]
 
@@ -61,6 +62,10 @@ def _value(value: Value) -> str:
         return DASH + _superscript(value.marks)
     text = {1: f"**{value.text}**", 2: f"<u>{value.text}</u>"}.get(value.rank or 0, value.text)
     return text + (f" ±{value.std}" if value.std else "") + _superscript(value.marks)
+
+
+def _judged(value: Value) -> str:
+    return f"{value.text} {value.verdict}" if value.verdict else value.text
 
 
 def _superscript(marks: tuple[int, ...]) -> str:

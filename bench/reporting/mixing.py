@@ -24,8 +24,17 @@ def mixed_note(records: Sequence[Record]) -> str:
     return f"Holds runs {mixture}, which do not compare." if mixture else ""
 
 
-def refuse_mixed(axes: Axes) -> None:
+def refuse_mixed(
+    axes: Axes, *, remedy: str = "--methods leaves rows out, --allow-mixed shows them with a footnote"
+) -> None:
     """Refuse a table in which a column holds runs that do not compare.
+
+    Parameters
+    ----------
+    axes : Axes
+        Rows, columns and their records.
+    remedy : str
+        What else can be done about it, as a clause.
 
     Raises
     ------
@@ -37,8 +46,7 @@ def refuse_mixed(axes: Axes) -> None:
         if mixture:
             raise ResultsError(
                 f"data set '{column.name}' has runs {mixture} in one column ({column.label}); "
-                f"`bench run --datasets {column.name} --methods ...` runs them again on the same, --methods leaves "
-                "rows out, --allow-mixed shows them with a footnote"
+                f"`bench run --datasets {column.name} --methods ...` runs them again on the same, {remedy}"
             )
 
 

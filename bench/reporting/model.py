@@ -8,6 +8,7 @@ from typing import Literal
 
 from bench.record import Status
 from bench.reporting.headers import MetricHeader
+from bench.reporting.verdicts import Verdict
 
 __all__ = ["Cell", "CellStatus", "Column", "Entry", "Row", "Table"]
 
@@ -101,7 +102,7 @@ class Cell:
     requested : int
         Seeds asked for.
     published : float or None
-        What Table 1 of the FCMI paper prints, in percent.
+        What the paper prints, in percent.
     status : str
         That of the entry, or ``undefined`` where the metric has no value on this data.
     reason : str
@@ -112,6 +113,10 @@ class Cell:
         Numbers of the footnotes that explain a missing mean.
     published_footnotes : tuple of int
         Numbers of the footnotes on the published value: what is known to be wrong with it.
+    verdict : {"reproduced", "above", "below", "not comparable"} or None
+        Ours against the published value, see :func:`bench.reporting.verdicts.judge`; None where one is missing.
+    verdict_reason : str
+        Why they do not compare; empty where they do.
     """
 
     method: str
@@ -127,6 +132,8 @@ class Cell:
     rank: int | None = None
     footnotes: tuple[int, ...] = ()
     published_footnotes: tuple[int, ...] = ()
+    verdict: Verdict | None = None
+    verdict_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,11 +155,15 @@ class Table:
     footnotes : tuple of str
         Number i is ``footnotes[i - 1]``.
     runs : tuple of str
-        What was run: one line a row, and one for each data set with parameters.
+        What was run: one line a row, and one for each data set with parameters; or one a data set.
     caption : str
         How to read the numbers.
     source : str
         Citation of the published numbers shown; empty when there are none.
+    head : tuple of str
+        What stands above it: how it was made, and from which runs.
+    stub : str
+        Head of the first column: what a row is.
     """
 
     rows: tuple[Row, ...]
@@ -164,3 +175,5 @@ class Table:
     runs: tuple[str, ...]
     caption: str
     source: str
+    head: tuple[str, ...] = ()
+    stub: str = "Method"

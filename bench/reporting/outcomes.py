@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from bench.metrics import METRICS
 from bench.record import Record
 from bench.reporting.model import CellStatus
 
@@ -55,7 +56,8 @@ def undefined_reason(metric: str, metrics: Mapping[str, float | None]) -> str:
         What the run's record holds.
     """
     if metric not in metrics:
-        return f"{metric} is not in the record: `bench rescore` computes it from the stored labels"
+        plugins = "" if metric in METRICS else " --plugins DIR"
+        return f"{metric} is not in the record: `bench rescore{plugins}` computes it from the stored labels"
     if metric in _NEED_TRUE_LABELS or (metric == "f_beta" and metrics.get("nmi", 0.0) is None):
         return "no true labels"
     return "undefined for one group" if metric in _NEED_GROUPS else "undefined"

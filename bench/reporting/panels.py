@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.reporting.canvas import GROUP_COLOURS
+from bench.reporting.canvas import GROUP_COLOURS, plain_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ def draw_panels(figure: Figure, panels: Sequence[Points], seed: int) -> None:
         _scatter(axes[0, column], points, class_colours[points.classes], seed)
         _scatter(axes[1, column], points, group_colours[points.groups], seed)
         _name_classes(axes[0, column], points)
-        axes[0, column].set_title(points.title, fontsize=11)
+        axes[0, column].set_title(plain_text(points.title), fontsize=11)
     for row, label in enumerate(("by class", "by group")):
         axes[row, 0].set_ylabel(label, fontsize=11)
     _legends(axes[0, -1], axes[1, -1], panels[-1])
@@ -97,7 +97,7 @@ def _name_classes(axes: Axes, points: Points) -> None:
     for label in np.unique(points.classes):
         for x, y in _middles(points, label):
             axes.annotate(
-                points.class_names[label] if short else str(label),
+                plain_text(points.class_names[label]) if short else str(label),
                 (x, y),
                 ha="center",
                 va="center",
@@ -134,7 +134,7 @@ def _legends(by_class: Axes, by_group: Axes, points: Points) -> None:
 
     def dots(names: Sequence[str], colours: NDArray[np.float64], markers: Sequence[str]) -> list[Line2D]:
         return [
-            Line2D([], [], linestyle="", marker=marker, color=colour, label=name, markersize=6)
+            Line2D([], [], linestyle="", marker=marker, color=colour, label=plain_text(name), markersize=6)
             for name, colour, marker in zip(names, colours, markers, strict=False)
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,16 +12,16 @@ from bench.record import Record, canonical_json
 from bench.reporting.axes import Axes, parameter_text
 from bench.reporting.model import Column, Row
 
-__all__ = ["Defaults", "deviation", "run_lines"]
+__all__ = ["Defaults", "budget_text", "deviation", "head_lines", "run_lines"]
 
 Defaults = Mapping[str, Mapping[str, Any]]
 
 # Said even at their default: how long a network trained, and a number of clusters that is not the data's.
-_ALWAYS_SAID = ("epochs", "n_clusters")
+_ALWAYS_SAID = ("epochs", "base_epochs", "n_clusters")
 
 
 def run_lines(axes: Axes, defaults: Defaults, dataset_defaults: Defaults) -> tuple[str, ...]:
-    """One line a row, such as ``"FCMI: epochs=30; seeds 0-2; cpu"``, then data sets with parameters, then the code.
+    """One line a row, such as ``"FCMI: epochs=30; seeds 0-2; cpu"``, then data sets with parameters.
 
     Parameters
     ----------
@@ -29,9 +30,59 @@ def run_lines(axes: Axes, defaults: Defaults, dataset_defaults: Defaults) -> tup
     defaults, dataset_defaults : mapping of str to mapping
         Default parameters by registry name; for a name that is missing, all parameters are said.
     """
-    lines = [_row_line(axes, row, defaults.get(row.name, {})) for row in axes.rows if row.name != REFERENCE_INFO.name]
+    rows = [row for row in axes.rows if row.name != REFERENCE_INFO.name and axes.in_row(row)]
+    lines = [_row_line(axes, row, defaults.get(row.name, {})) for row in rows]
     lines += [line for column in axes.columns if (line := _column_line(axes, column, dataset_defaults))]
-    return (*lines, _code_line([record for held in axes.records.values() for record in held]))
+    return tuple(lines)
+
+
+def head_lines(records: Sequence[Record], command: str) -> tuple[str, ...]:
+    """What stands above a table: how it was made, and from which runs; equal records, equal lines.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        The runs behind it, at least one.
+    command : str
+        What makes runs and table; empty for no such line.
+    """
+    rows = sorted(record.model_dump_json(include={"key", "status", "reason", "metrics"}) for record in records)
+    newest = max(record.ended for record in records)[:10]
+    parts = [
+        f"{len(records)} runs" if len(records) > 1 else "1 run",
+        f"the newest of {newest}" if newest else "",
+        _code_text(records),
+        _devices_text(records),
+        ", ".join(sorted({record.gpu for record in records if record.gpu and record.device.startswith("cuda")})),
+        f"sha256 of keys, outcomes and metrics {hashlib.sha256(chr(10).join(rows).encode()).hexdigest()[:16]}",
+    ]
+    made = (f"Made by: {command}",) if command else ()
+    return (*made, "From " + "; ".join(part for part in parts if part))
+
+
+def budget_text(records: Sequence[Record], defaults: Mapping[str, Any]) -> str:
+    """How runs of one method were made, such as ``"3 seeds; epochs=30; cpu, float32"``: the parameters they share.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        At least one.
+    defaults : mapping
+        Default parameters, which are left out.
+    """
+    params = [record.spec.method_params for record in records]
+    shared = {
+        name: value
+        for name, value in params[0].items()
+        if len({canonical_json(other.get(name)) for other in params}) == 1
+    }
+    seeds = len({record.spec.seed for record in records})
+    parts = [
+        f"{seeds} seeds" if seeds > 1 else f"seed {records[0].spec.seed}",
+        _params_text(_said(shared, defaults)) or "default parameters",
+        _devices_text(records),
+    ]
+    return "; ".join(part for part in parts if part)
 
 
 def deviation(axes: Axes, row: Row, column: Column) -> str:
@@ -63,18 +114,18 @@ def _row_line(axes: Axes, row: Row, defaults: Mapping[str, Any]) -> str:
 
 def _column_line(axes: Axes, column: Column, defaults: Defaults) -> str:
     records = axes.in_column(column)
+    if not records:
+        return ""
     labelled = {name for name, _ in column.params}
     said = _said(records[0].spec.dataset_params, defaults.get(column.name, {}))
     text = _params_text({name: value for name, value in said.items() if name not in labelled})
     return f"{column.label}: {text}" if text else ""
 
 
-def _code_line(records: Sequence[Record]) -> str:
+def _code_text(records: Sequence[Record]) -> str:
     commits = sorted({record.commit[:10] for record in records if record.commit})
-    text = f"{len(records)} runs" if len(records) > 1 else "1 run"
-    if commits:
-        text += f"; code at commit {', '.join(commits)}"
-    return text + ("; with changes not committed" if any(record.dirty for record in records) else "")
+    dirty = " with changes not committed" if any(record.dirty for record in records) else ""
+    return f"code at commit {', '.join(commits)}{dirty}" if commits else dirty.strip()
 
 
 def _usual_params(axes: Axes, row: Row) -> Mapping[str, Any]:

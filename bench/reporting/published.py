@@ -79,6 +79,8 @@ class PublishedTable(BaseModel):
         Rows that the paper copied from elsewhere instead of running them.
     group_sizes : dict of str to tuple of int
         Samples in each group by data set, where known.
+    means : bool
+        Whether the cells are means over several runs.
     notes : tuple of str
         What a reader must know of the table as a whole.
     cells : tuple of PublishedCell
@@ -97,6 +99,7 @@ class PublishedTable(BaseModel):
     metrics: tuple[str, ...]
     copied_rows: tuple[str, ...] = ()
     group_sizes: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    means: bool = False
     notes: tuple[str, ...] = ()
     cells: tuple[PublishedCell, ...]
 

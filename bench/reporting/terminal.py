@@ -42,12 +42,13 @@ def terminal_table(table: Table) -> RenderableType:
         parts.append(Text(f"Published: {table.source}", style="dim"))
     if table.footnotes:
         parts += [Text(""), _footnotes(table)]
-    return Group(*parts, Text(""), *(Text(line, style="dim") for line in table.runs))
+    return Group(*parts, Text(""), *(Text(line, style="dim") for line in (*table.runs, *table.head)))
 
 
 def _block(table: Table, column: Column) -> RichTable:
     from rich import box
     from rich.table import Table as RichTable
+    from rich.text import Text
 
     drawn = RichTable(
         title=_marked(column.label, column.footnotes, "bold"),
@@ -56,9 +57,9 @@ def _block(table: Table, column: Column) -> RichTable:
         pad_edge=False,
         header_style="",
     )
-    drawn.add_column("Method", overflow="fold")
+    drawn.add_column(Text(table.stub), overflow="fold")
     for header in table.metrics:
-        drawn.add_column(header.title, justify="right", no_wrap=True)
+        drawn.add_column(Text(header.title), justify="right", no_wrap=True)
     drawn.add_column("n", justify="right", no_wrap=True)
     for line in lines(table, (column,)):
         if line.kind == "heading":
@@ -83,7 +84,7 @@ def _row(line: Line) -> list[Text]:
     if line.kind == "heading":
         return [_marked(line.label, (), "italic")]
     if line.kind == "published":
-        return [_marked(f"  {line.label}", (), "dim"), *(_marked(v.text, v.marks, "dim") for v in line.values)]
+        return [_marked(f"  {line.label}", (), "dim"), *(_published(value) for value in line.values)]
     return [_marked(line.label, line.marks, ""), *(_value(value) for value in line.values)]
 
 
@@ -95,6 +96,10 @@ def _value(value: Value) -> Text:
     text = Text(value.text, style=_STYLES.get(value.rank or 0, ""))
     # The style of the best belongs to the mean alone.
     return Text.assemble(text, (f" ±{value.std}" if value.std else "", "dim"), _superscript(value.marks))
+
+
+def _published(value: Value) -> Text:
+    return _marked(f"{value.text} {value.verdict}".rstrip(), value.marks, "dim")
 
 
 def _marked(text: str, marks: tuple[int, ...], style: str) -> Text:

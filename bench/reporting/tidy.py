@@ -10,6 +10,7 @@ import io
 import json
 from typing import Any
 
+from bench.harmless import for_spreadsheet
 from bench.reporting.model import Table
 
 __all__ = ["csv_table", "json_table"]
@@ -21,10 +22,10 @@ _DIGITS = 6
 def json_table(table: Table) -> str:
     """`table` as a JSON list of objects.
 
-    Keys: ``method``, ``dataset`` (registry names), ``metric``, ``mean``, ``std``, ``n``, ``published``, ``status``,
-    ``reason``, ``rank``, ``requested``, ``unit``, ``method_title``, ``dataset_title``, ``method_params``,
-    ``dataset_params``. The last two hold, as text, what tells rows or columns of one name apart. None where
-    there is no value.
+    Keys: ``method``, ``dataset`` (registry names), ``metric``, ``mean``, ``std``, ``n``, ``published``, ``verdict``,
+    ``verdict_reason``, ``status``, ``reason``, ``rank``, ``requested``, ``unit``, ``method_title``,
+    ``dataset_title``, ``method_params``, ``dataset_params``. The last two hold, as text, what tells rows or columns
+    of one name apart. None where there is no value.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ def json_table(table: Table) -> str:
 def csv_table(table: Table) -> str:
     """`table` as comma-separated values with the columns of :func:`json_table`; empty where there is no value.
 
+    Text that a spreadsheet would take for a formula begins with an apostrophe.
+
     Parameters
     ----------
     table : Table
@@ -47,7 +50,8 @@ def csv_table(table: Table) -> str:
     writer = csv.DictWriter(stream, fieldnames=list(records[0]), lineterminator="\n")
     writer.writeheader()
     for record in records:
-        writer.writerow({**record, **{side: _flat(record[side]) for side in ("method_params", "dataset_params")}})
+        flat = {**record, **{side: _flat(record[side]) for side in ("method_params", "dataset_params")}}
+        writer.writerow({name: for_spreadsheet(value) for name, value in flat.items()})
     return stream.getvalue()
 
 
@@ -62,6 +66,8 @@ def _records(table: Table) -> list[dict[str, Any]]:
             "std": _rounded(cell.std),
             "n": cell.n,
             "published": cell.published,
+            "verdict": cell.verdict,
+            "verdict_reason": cell.verdict_reason,
             "status": cell.status,
             "reason": cell.reason,
             "rank": cell.rank,

@@ -26,6 +26,9 @@ _RUN_STATUS: Mapping[Status, RunStatus] = {"ok": "FINISHED", "not-applicable": "
 # MLflow 3 takes tags of 8000 characters, servers before it 5000.
 _PARAM_LENGTH, _TAG_LENGTH, _KEY_LENGTH = 6000, 5000, 250
 
+# MLflow keeps steps as integers of 64 bits.
+_MOST_STEPS = 2**63
+
 
 def run_status(record: Record) -> RunStatus:
     """``FINISHED`` for ok and not-applicable, ``KILLED`` for interrupted, ``FAILED`` for every other status."""
@@ -45,6 +48,7 @@ def tags(record: Record) -> dict[str, str]:
         "bench.commit": record.commit,
         "bench.dirty": str(record.dirty).lower(),
         "bench.suite": record.suite,
+        "bench.tuned": record.tuned,
         "bench.device": record.device,
         "bench.cpu": record.cpu,
         "bench.gpu": record.gpu,
@@ -77,7 +81,7 @@ def metrics(record: Record) -> Iterator[tuple[str, float, int]]:
             yield _key(name), value, 0
     for index, row in enumerate(record.history):
         epoch = row.get("epoch")
-        step = index if epoch is None or not math.isfinite(epoch) else int(epoch)
+        step = index if epoch is None or not abs(epoch) < _MOST_STEPS else int(epoch)
         for name, value in row.items():
             if name != "epoch" and value is not None and math.isfinite(value):
                 yield _key(f"history.{name}"), value, step
@@ -119,7 +123,8 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _key(name: str) -> str:
-    return re.sub(r"[^\w.\- ]", "_", name)[:_KEY_LENGTH]
+    # MLflow makes files of keys, and refuses those that begin like the path of a folder.
+    return re.sub(r"[^\w.\- ]|^\.|^$", "_", name)[:_KEY_LENGTH]
 
 
 def _trimmed(text: str, length: int) -> str:

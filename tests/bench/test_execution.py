@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -13,9 +14,9 @@ import pytest
 
 from bench.data.store import Store
 from bench.errors import InvalidInputError
-from bench.execution.engine import run_locally
 from bench.execution.isolate import context, run_isolated
-from bench.execution.job import Job, Outcome, Slot
+from bench.execution.job import Cost, Job, Outcome, Slot
+from bench.execution.memory import free_memory, need_mb
 from bench.execution.slots import local_slots
 from bench.plan import make_plan
 from bench.registry import Registry
@@ -127,24 +128,6 @@ def test_after_an_interruption_nothing_starts(job) -> None:
     assert "not started" in outcome.finished.reason
 
 
-def test_every_task_gets_a_slot_of_its_own_and_ends_once() -> None:
-    slots = [Slot(index, "cpu", (0,)) for index in range(3)]
-    busy: set[int] = set()
-    lock = threading.Lock()
-
-    def work(task: int, slot: Slot) -> int:
-        with lock:
-            assert slot.index not in busy
-            busy.add(slot.index)
-        time.sleep(0.002)
-        with lock:
-            busy.remove(slot.index)
-        return task * task
-
-    done = dict(run_locally(list(range(60)), slots, work, threading.Event()))
-    assert done == {task: task * task for task in range(60)}
-
-
 def test_cpu_slots_share_the_cores() -> None:
     slots = local_slots("cpu", jobs=1)
     assert [slot.device for slot in slots] == ["cpu"]
@@ -157,6 +140,44 @@ def test_cuda_slots_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
     assert [slot.device for slot in local_slots("auto")] == ["cuda:0", "cuda:1", "cuda:2"]
     assert [slot.device for slot in local_slots("cuda:0,2", jobs=4)] == ["cuda:0", "cuda:2", "cuda:0", "cuda:2"]
+    assert [slot.device for slot in local_slots("cuda:0,2", per_device=2)] == ["cuda:0", "cuda:2", "cuda:0", "cuda:2"]
+
+
+def _fake_gpus(folder: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    """An nvidia-smi that answers so."""
+    script = folder / "nvidia-smi"
+    script.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines))
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+
+
+def test_auto_makes_as_many_slots_as_the_memory_of_the_gpus_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fake_gpus(tmp_path, monkeypatch, "0, GPU-aa, 80000", "1, GPU-bb, 9000")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setattr("bench.execution.slots._cores", lambda: list(range(64)))
+    assert free_memory(["cuda:0", "cuda:1"]) == {"cuda:0": 80000.0, "cuda:1": 9000.0}
+    small = Cost(gpu_mb=1000.0)
+    assert len(local_slots("cuda", per_device="auto", costs=[small])) == 2 * (9000 // need_mb(small, "cuda:0"))
+    assert len(local_slots("cuda", per_device="auto")) == 2 * (9000 // need_mb(Cost(), "cuda:0"))
+    assert len(local_slots("cuda", per_device="auto", costs=[Cost(gpu_mb=1.0)])) == 28
+    monkeypatch.setattr("bench.execution.slots._cores", lambda: [0, 1])
+    assert [slot.cores for slot in local_slots("cuda", per_device="auto", costs=[small])] == [(0,), (1,)]
+
+
+def test_gpus_are_counted_as_a_framework_counts_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fake_gpus(tmp_path, monkeypatch, "0, GPU-aa, 100", "1, GPU-bb, 200", "2, GPU-cc, [N/A]")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,GPU-a,2")
+    assert free_memory(["cuda:0", "cuda:1", "cuda:2"]) == {"cuda:0": 200.0, "cuda:1": 100.0}
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert free_memory(["cuda:0"]) == {"cuda:0": 100.0}
+
+
+def test_a_gpu_that_does_not_tell_its_memory_gets_one_slot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fake_gpus(tmp_path, monkeypatch, "0, GPU-aa, [N/A]")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert len(local_slots("cuda", per_device="auto")) == 1
 
 
 @pytest.mark.parametrize(
@@ -168,9 +189,17 @@ def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch,
         local_slots(device)
 
 
-def test_no_slots_are_refused() -> None:
-    with pytest.raises(InvalidInputError, match="--jobs 0"):
-        local_slots("cpu", jobs=0)
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"jobs": 0}, "--jobs 0"),
+        ({"per_device": 0}, "--slots-per-device 0"),
+        ({"jobs": 2, "per_device": 2}, "one of them"),
+    ],
+)
+def test_numbers_that_make_no_slots_are_refused(numbers: dict[str, int], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        local_slots("cpu", **numbers)
 
 
 def test_the_folder_of_a_run_holds_the_classes_apart(job) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +24,10 @@ MTFL = resolve_params(Registry().get("dataset", "mtfl"), {})
 PACKED = Path(__file__).resolve().parents[2] / "results" / "records" / "paper.jsonl"
 
 
+def key_of(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
 def record(seed: int = 0, *, key: str = "", acc: float | None = None, **changes: Any) -> Record:
     spec = {
         "method": "falg",
@@ -36,7 +41,7 @@ def record(seed: int = 0, *, key: str = "", acc: float | None = None, **changes:
     spec.update({name: changes.pop(name) for name in list(changes) if name in spec})
     fields = {"status": "ok", "metrics": {} if acc is None else {"acc": acc}, "ended": f"2026-01-01T00:00:0{seed}"}
     key = key or f"{spec['method']}-{spec['dataset']}-{seed}"
-    return Record(**{"key": key, "spec": RunSpec(**spec, seed=seed), **fields, **changes})
+    return Record(**{"key": key_of(key), "spec": RunSpec(**spec, seed=seed), **fields, **changes})
 
 
 def folder(tmp_path: Path, *records: Record) -> Path:
@@ -127,8 +132,8 @@ def test_variants_come_one_after_the_other_under_the_labels_of_the_table(tmp_pat
     )
     first, second = traced(results).variants
     assert (first.method, second.method) == ("FAlg (delta=0.1)", "FAlg (delta=0.2)")
-    assert [run.key for run in first.runs] == ["a0", "a1"]
-    assert [run.key for run in second.runs] == ["b"]
+    assert [run.key for run in first.runs] == [key_of("a0"), key_of("a1")]
+    assert [run.key for run in second.runs] == [key_of("b")]
 
 
 def test_variants_are_in_the_order_of_the_table(tmp_path: Path) -> None:
@@ -144,8 +149,8 @@ def test_a_replaced_record_is_kept_apart_from_the_figures(tmp_path: Path) -> Non
     old = record(0, key="old", acc=0.1, method_source="before", ended="2025-01-01")
     variant, figure = only(traced(folder(tmp_path, old, record(0, key="new", acc=0.6))))
     assert figure.mean == pytest.approx(60.0)
-    assert [run.key for run in variant.runs] == ["new"]
-    assert [(run.key, run.metrics["acc"]) for run in variant.earlier] == [("old", pytest.approx(10.0))]
+    assert [run.key for run in variant.runs] == [key_of("new")]
+    assert [(run.key, run.metrics["acc"]) for run in variant.earlier] == [(key_of("old"), pytest.approx(10.0))]
 
 
 def test_seeds_that_should_not_share_a_mean_are_remarked_on(tmp_path: Path) -> None:
@@ -176,7 +181,7 @@ def test_notes_and_flags_of_method_and_data(tmp_path: Path) -> None:
 
 def test_a_log_is_named_where_there_is_one(tmp_path: Path) -> None:
     results = folder(tmp_path, record(0, acc=0.6), record(1, acc=0.6))
-    log = RecordStore(results).log_path("falg-mtfl-1")
+    log = RecordStore(results).log_path(key_of("falg-mtfl-1"))
     log.parent.mkdir()
     log.write_text("said\n")
     variant, _ = only(traced(results))
@@ -258,8 +263,9 @@ def test_a_folder_and_its_packed_file_say_the_same(tmp_path: Path) -> None:
 def test_the_committed_records_agree_with_the_committed_table() -> None:
     found = explain(PACKED, "falg", "mtfl", Registry())
     (variant,) = found.variants
-    with (PACKED.parents[1] / "tables" / "paper.csv").open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if (row["method"], row["dataset"]) == ("falg", "mtfl")]
+    text = (PACKED.parents[1] / "tables" / "table1.csv").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("# ")]
+    rows = [row for row in csv.DictReader(lines) if (row["method"], row["dataset"]) == ("falg", "mtfl")]
     shown = {row["metric"]: (float(row["mean"]), float(row["std"]), float(row["published"])) for row in rows}
     for figure in variant.figures:
         assert (figure.mean, figure.std, figure.published) == pytest.approx(shown.pop(figure.metric), abs=1e-6)

@@ -128,3 +128,30 @@ def test_entry_points_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     entry = Registry().get("method", "stranger")
     assert entry.origin == "package stranger-pkg"
     assert entry.load().__name__ == "Stranger"
+
+
+def test_packages_are_read_not_imported_and_broken_entry_points_told(tmp_path: Path, monkeypatch) -> None:
+    package = tmp_path / "stranger_nested"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    (package / "sets.py").write_text(
+        "from bench.adapters import Dataset\nfrom bench.metadata import DatasetInfo\n\n\n"
+        "class Far(Dataset):\n    info = DatasetInfo(name='far', title='Far', target='t', sensitive='s')\n"
+    )
+    info = tmp_path / "stranger_nested-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger-nested\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[fair_clustering_bench.datasets]\nfar = stranger_nested.sets:Far\nlost = stranger_nested.sets:Lost\n"
+        "[fair_clustering_bench.methods]\ngone = stranger_nested.gone:Gone\nnever = no_such_package.at_all:Never\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry = Registry()
+    assert registry.datasets["far"].origin == "package stranger-nested"
+    assert not registry.datasets["far"].problem
+    assert "names stranger_nested.sets:Lost, and there is no class" in registry.datasets["lost"].problem
+    for name, target in (("gone", "stranger_nested.gone:Gone"), ("never", "no_such_package.at_all:Never")):
+        with pytest.raises(BenchError, match=rf"package stranger-nested.*names {target}, and there is no class"):
+            registry.get("method", name).load()
+    with pytest.raises(BenchError, match="RuntimeError: imported"):
+        registry.datasets["far"].load()

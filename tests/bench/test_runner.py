@@ -16,6 +16,7 @@ import pytest
 
 from bench.data.store import Store
 from bench.errors import ResultsError
+from bench.execution.engine import LocalEngine
 from bench.execution.job import Slot
 from bench.plan import Plan, make_plan
 from bench.record import unpack_labels
@@ -44,7 +45,7 @@ def records(results: Path) -> RecordStore:
 
 
 def run(plan: Plan, records: RecordStore, only: str = "missing", **options: object) -> Summary:
-    return carry_out(select_runs(plan, records, only), records, SLOTS, **options)
+    return carry_out(select_runs(plan, records, only), records, LocalEngine(SLOTS), **options)
 
 
 def test_one_record_for_every_run_whatever_its_end(plugins: Path, records: RecordStore) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench.errors import InvalidInputError, SuiteError, UnknownNameError
 from bench.reporting.published import TABLE_1, published_table
-from bench.suite import load_suite, parse_seeds, parse_setting, suite_names
+from bench.suite import Grid, Suite, load_suite, parse_seeds, parse_setting, suite_names
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ set.fcmi.epochs = 3
 """
 
 
-def _load(tmp_path: Path, text: str) -> object:
+def _load(tmp_path: Path, text: str) -> Suite:
     path = tmp_path / "mine.toml"
     path.write_text(text)
     return load_suite(str(path))
@@ -121,6 +121,89 @@ def test_a_file_is_a_suite(tmp_path: Path) -> None:
     assert suite.grid[1].set == {"fcmi": {"epochs": 3}}
 
 
+VARIED = """
+[[grid]]
+methods = ["fcmi"]
+datasets = ["blobs", "reverse-digits"]
+seeds = "0-1"
+set.fcmi.epochs = 3
+vary.fcmi.alpha = [0.04, 0.0]
+vary.fcmi.beta = [0.2, 0.0]
+vary.blobs.n = [60, 90]
+
+[[grid]]
+methods = ["kmeans,fcmi"]
+datasets = ["har"]
+"""
+
+
+def test_every_combination_of_varied_parameters_is_a_grid(tmp_path: Path) -> None:
+    varied, plain = _load(tmp_path, VARIED).grid
+    variants = varied.variants()
+    assert [grid.set["fcmi"] | grid.set["blobs"] for grid in variants] == [
+        {"epochs": 3, "alpha": alpha, "beta": beta, "n": n}
+        for alpha, beta, n in product([0.04, 0.0], [0.2, 0.0], [60, 90])
+    ]
+    assert all(grid.seeds == [0, 1] and not grid.vary for grid in variants)
+    assert varied.set == {"fcmi": {"epochs": 3}}
+    assert plain.variants() == [plain]
+
+
+def test_varied_parameters_make_runs_of_their_own() -> None:
+    from bench.data.store import Store
+    from bench.plan import make_plan
+    from bench.registry import Registry
+
+    grid = Grid(methods=["kmeans"], datasets=["blobs"], set={"blobs": {"n": 60}}, vary={"kmeans": {"n_init": [1, 2]}})
+    runs = make_plan(Suite(grid=[grid]), Registry(), Store(())).runs
+    assert [run.spec.method_params["n_init"] for run in runs] == [1, 2]
+    assert {run.spec.dataset_params["n"] for run in runs} == {60}
+
+
+@pytest.mark.parametrize(
+    ("methods", "datasets", "expected"),
+    [
+        ((), (), [(["fcmi"], ["blobs", "reverse-digits"]), (["kmeans,fcmi"], ["har"])]),
+        ((), ("har",), [(["kmeans,fcmi"], ["har"])]),
+        ((), ("reverse_digits",), [(["fcmi"], ["reverse_digits"])]),
+        ((), ("blobs,har",), [(["fcmi"], ["blobs"]), (["kmeans,fcmi"], ["har"])]),
+        # What no grid has is run by all of them.
+        ((), ("mtfl",), [(["fcmi"], ["mtfl"]), (["kmeans,fcmi"], ["mtfl"])]),
+        ((), ("all",), [(["fcmi"], ["all"]), (["kmeans,fcmi"], ["all"])]),
+        (("kmeans",), (), [(["kmeans"], ["har"])]),
+        (("fcmi",), (), [(["fcmi"], ["blobs", "reverse-digits"]), (["fcmi"], ["har"])]),
+        (("kmeans",), ("blobs",), [(["kmeans"], ["blobs"])]),
+    ],
+)
+def test_a_suite_is_narrowed_to_the_grids_that_have_what_is_named(
+    tmp_path: Path, methods: tuple[str, ...], datasets: tuple[str, ...], expected: list[tuple[list[str], list[str]]]
+) -> None:
+    narrowed = _load(tmp_path, VARIED).narrowed(methods, datasets)
+    assert [(grid.methods, grid.datasets) for grid in narrowed.grid] == expected
+
+
+def test_a_grid_of_all_data_sets_has_each() -> None:
+    suite = Suite(grid=[Grid(methods=["kmeans"], datasets=["all"]), Grid(methods=["fcmi"], datasets=["har"])])
+    assert [grid.datasets for grid in suite.narrowed(datasets=["har"]).grid] == [["har"], ["har"]]
+    assert [grid.datasets for grid in suite.narrowed(datasets=["blobs"]).grid] == [["blobs"], ["blobs"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "small", "runs"),
+    [
+        ("ablation", ["mnist_optdigits"], 12),
+        ("sensitivity", ["mnist_optdigits"], 75),
+        ("dfc-report", ["mnist_optdigits", "reverse_mnist_5k"], 42),
+    ],
+)
+def test_the_part_for_processors_can_be_run_alone(name: str, small: list[str], runs: int) -> None:
+    variants = [variant for grid in load_suite(name).narrowed(datasets=small).grid for variant in grid.variants()]
+    counts = [len(v.methods) * len(v.datasets) * len(v.seeds) for v in variants]
+    assert sum(counts) == runs
+    budgets = [v.set[v.methods[0]]["batch_size"] for v in variants]
+    assert set(budgets) == {128}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -130,6 +213,13 @@ def test_a_file_is_a_suite(tmp_path: Path) -> None:
         ('methods = ["fcmi"]', "methods = []", r"line 8: grid.1.methods: .*at least 1"),
         ('title = "mine"', "title = ", r"is not TOML.*line 1"),
         ("set.fcmi.epochs = 3", "set.fcmi = 3", r"line 11: .*valid dictionary"),
+        ("set.fcmi.epochs = 3", "vary.fcmi.epochs = 3", r"line 11: .*valid list"),
+        ("set.fcmi.epochs = 3", "vary.fcmi.epochs = []", r"line 11: .*at least 1"),
+        (
+            "set.fcmi.epochs = 3",
+            "set.fcmi.epochs = 3\nvary.fcmi.epochs = [3]",
+            r"line 7: .*fcmi.epochs is both set and varied",
+        ),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_line(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -41,6 +41,25 @@ def test_the_second_half_is_the_first_inverted(name: str, n: int) -> None:
     assert ceilings(data.y, data.sensitive)["balance"] == 1.0
 
 
+def test_colours_of_a_group_can_be_corrupted() -> None:
+    clean = bench.load_dataset("reverse_mnist_5k").X
+    data = bench.load_dataset("reverse_mnist_5k", corruption=0.4, corrupt="reverse").X
+    assert np.array_equal(data[:5000], clean[:5000])
+    background = clean[5000:] == 1
+    assert np.array_equal(data[5000:][~background], clean[5000:][~background])
+    # Four standard deviations of three million draws.
+    assert (data[5000:][background] == -1).mean() == pytest.approx(0.4, abs=0.0012)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"corruption": 1.0}, "reverse_mnist_5k.corruption=1.0"), ({"corrupt": "usps"}, "mnist, reverse, both")],
+)
+def test_corruption_that_cannot_be_is_refused(wrong: dict, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        bench.load_dataset("reverse_mnist_5k", **wrong)
+
+
 def test_images_lie_upright_and_dark_is_background() -> None:
     image = bench.load_dataset("reverse_mnist_5k").X[0, 0]
     assert (image[[0, -1]] == -1).all()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -114,7 +116,7 @@ def test_without_torchvision_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def torchvision(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def torchvision(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     import torch
 
     class Toy(torch.nn.Module):
@@ -127,10 +129,16 @@ def torchvision(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
             pooled = images.mean(dim=(1, 2, 3), keepdim=True)[:, :, 0, 0]
             return self.fc(self.drop(pooled.expand(-1, 2048)))
 
+    # A file on this machine stands for the one on the web; torch keeps a copy.
+    published = tmp_path / "toy.pth"
+    torch.save(Toy().state_dict(), published)
     models = ModuleType("torchvision.models")
-    models.asked = []
-    models.ResNet50_Weights = type("ResNet50_Weights", (), {"IMAGENET1K_V1": "first version"})
-    models.resnet50 = lambda weights: (models.asked.append(weights), Toy())[1]
+    models.url = f"{published.as_uri()[:-4]}-{hashlib.sha256(published.read_bytes()).hexdigest()[:8]}.pth"
+    published.rename(tmp_path / Path(models.url).name)
+    models.kept = tmp_path / "hub" / "checkpoints" / Path(models.url).name
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    models.ResNet50_Weights = SimpleNamespace(IMAGENET1K_V1=SimpleNamespace(url=models.url))
+    models.resnet50 = Toy
     package = ModuleType("torchvision")
     package.models = models
     monkeypatch.setitem(sys.modules, "torchvision", package)
@@ -140,7 +148,7 @@ def torchvision(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_the_network_gives_pooled_features_in_evaluation_mode(torchvision: ModuleType) -> None:
     network = imagenet_resnet50()
-    assert torchvision.asked == ["first version"]
+    assert torchvision.kept.is_file()
     assert "IMAGENET1K_V1" in network.weights
     images = np.ones((2, 3, 224, 224), dtype=np.float32)
     images[1] = 3
@@ -151,11 +159,36 @@ def test_the_network_gives_pooled_features_in_evaluation_mode(torchvision: Modul
 
 
 def test_weights_that_cannot_be_fetched_are_one_line(torchvision: ModuleType) -> None:
-    def offline(weights: str) -> None:
-        raise OSError("Name or service not known")
-
-    torchvision.resnet50 = offline
+    torchvision.ResNet50_Weights.IMAGENET1K_V1.url = f"{torchvision.url}.gone"
     with pytest.raises(BenchError, match="could not fetch the weights of ResNet-50"):
+        imagenet_resnet50()
+
+
+class Hostile:
+    """Runs code where it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.mark),)
+
+
+def test_code_in_a_file_of_weights_is_not_run(torchvision: ModuleType, tmp_path: Path) -> None:
+    import torch
+
+    torchvision.kept.parent.mkdir(parents=True)
+    torch.save({"fc.weight": Hostile(tmp_path / "mark")}, torchvision.kept)
+    with pytest.raises(BenchError, match="could not fetch the weights of ResNet-50") as caught:
+        imagenet_resnet50()
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "mark").exists()
+
+
+def test_weights_other_than_published_are_refused(torchvision: ModuleType, tmp_path: Path) -> None:
+    with (tmp_path / torchvision.kept.name).open("ab") as stream:
+        stream.write(b"more")
+    with pytest.raises(BenchError, match="invalid hash value"):
         imagenet_resnet50()
 
 

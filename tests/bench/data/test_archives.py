@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import stat
 import tarfile
@@ -40,6 +41,19 @@ def _link(name: str, target: str, kind: bytes) -> bytes:
         info = tarfile.TarInfo(name)
         info.type, info.linkname = kind, target
         archive.addfile(info)
+    return out.getvalue()
+
+
+def _header_of(size: int, kind: bytes) -> bytes:
+    """A compressed tar whose first header claims, and has, a remark of `size` zeros."""
+    out = io.BytesIO()
+    with gzip.open(out, "wb") as stream:
+        info = tarfile.TarInfo("remark")
+        info.type, info.size = kind, size
+        stream.write(info.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(max(size, 0) // 1_000_000):
+            stream.write(bytes(1_000_000))
+        stream.write(_tar({"a": TEXT}))
     return out.getvalue()
 
 
@@ -191,6 +205,25 @@ def test_a_bomb_is_not_unpacked(put, form: str) -> None:
     finally:
         tracemalloc.stop()
     assert extract_member(archive, "bomb", limit=len(zeros)) == zeros
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_bomb_in_a_header_is_not_unpacked(put, kind: bytes) -> None:
+    archive = put(_header_of(50_000_000, kind))
+    assert archive.stat().st_size < 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(MissingDataError, match="holds a header of 50000384 bytes"):
+            extract_member(archive, "a")
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_size_below_zero_is_refused(put, kind: bytes) -> None:
+    with pytest.raises(MissingDataError, match="is not the archive that was published"):
+        extract_member(put(_header_of(-1024, kind)), "a")
 
 
 def test_a_tar_that_would_never_end_is_left(put, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -300,3 +300,32 @@ def test_what_programs_may_fetch() -> None:
     assert not can_download(DataFile("x", "https://example.org/x", manual="ask the authors"))
     assert not can_download(DataFile("x", ""))
     assert not can_download(DataFile("x", "file:///etc/passwd"))
+
+
+@pytest.mark.parametrize(
+    ("url", "may"),
+    [
+        ("http://example.org/x", False),
+        ("HTTP://example.org/x", False),
+        ("http://127.0.0.1.example.org/x", False),
+        ("http://localhost@example.org/x", False),
+        ("ftp://127.0.0.1/x", False),
+        ("http://127.0.0.1:80/x", True),
+        ("HTTPS://example.org/x", True),
+    ],
+)
+def test_nothing_is_fetched_where_anybody_could_alter_it_on_the_way(url: str, may: bool) -> None:
+    assert can_download(DataFile("x", url)) is may
+
+
+def test_a_host_that_sends_on_without_encryption_is_left(site, reply, tmp_path: Path) -> None:
+    url = site.put("x", reply(status=302, headers={"Location": "http://example.invalid/x"}))
+    with pytest.raises(DownloadError, match=rf"^{site.host} sends on to example\.invalid without encryption$"):
+        download(_file(url), tmp_path)
+    assert _left_in(tmp_path) == set()
+
+
+def test_a_host_may_send_on_to_where_nobody_listens_in(site, reply, tmp_path: Path) -> None:
+    site.put("y", reply(CONTENT))
+    url = site.put("x", reply(status=302, headers={"Location": "/y"}))
+    assert download(_file(url), tmp_path).read_bytes() == CONTENT

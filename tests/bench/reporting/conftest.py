@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bench.metadata import DatasetInfo, MethodInfo
+from bench.plan import run_key
 from bench.record import Record, RunSpec
 from bench.reporting.cells import build_table
 from bench.reporting.model import Table
@@ -39,7 +40,7 @@ def make_record(
         protocol=1,
     )
     return Record(
-        key=f"{method}-{dataset}-{seed}-{params}-{data}",
+        key=run_key(spec),
         spec=spec,
         status=status,
         reason=reason,

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -30,15 +32,43 @@ def panel(n: int = 60, *, title: str = "before", **changes: Any) -> Panel:
 def test_equal_input_gives_equal_files_without_dates(tmp_path: Path, ending: str, magic: bytes) -> None:
     panels = [panel(), panel(title="after")]
     files = [embedding_figure(panels, tmp_path / f"{name}.{ending}") for name in ("a", "b")]
-    first, second = (file.read_bytes() for file in files)
+    first, second = (file.read_bytes() for (file,) in files)
     assert first == second
     assert first.startswith(magic)
     assert b"CreationDate" not in first
 
 
+def test_without_an_ending_both_are_written_under_a_head(tmp_path: Path) -> None:
+    files = embedding_figure([panel()], tmp_path / "figure", title="Embedding of Blobs", budget="FCMI: seed 0")
+    assert [file.name for file in files] == ["figure.png", "figure.pdf"]
+    bare = embedding_figure([panel()], tmp_path / "bare.png")
+    assert files[0].read_bytes() != bare[0].read_bytes()
+
+
+def test_umap_is_asked_for_a_seed_one_thread_and_few_neighbours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    class Flat:
+        def __init__(self, **options: Any) -> None:
+            asked.append(options)
+
+        def fit_transform(self, X: np.ndarray) -> np.ndarray:
+            return X[:, :2]
+
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Flat))
+    drawn = [embedding_figure([panel(10)], tmp_path / f"{how}.png", projection=how, seed=3) for how in ("umap", "tsne")]
+    assert asked == [{"n_neighbors": 9, "random_state": 3, "n_jobs": 1}]
+    assert drawn[0][0].read_bytes() != drawn[1][0].read_bytes()
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(BenchError, match=r"pip install fair-clustering-bench\[umap\]"):
+        embedding_figure([panel()], tmp_path / "figure.png", projection="umap")
+
+
 def test_more_samples_than_max_points_are_thinned_out(tmp_path: Path) -> None:
-    few = embedding_figure([panel(200)], tmp_path / "few.pdf", max_points=20)
-    many = embedding_figure([panel(200)], tmp_path / "many.pdf", max_points=200)
+    (few,) = embedding_figure([panel(200)], tmp_path / "few.pdf", max_points=20)
+    (many,) = embedding_figure([panel(200)], tmp_path / "many.pdf", max_points=200)
     assert len(few.read_bytes()) < len(many.read_bytes())
 
 
@@ -59,13 +89,13 @@ def test_global_random_state_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("embedding", [np.zeros((60, 3)), np.arange(60.0)[:, None]])
 def test_collapsed_and_one_dimensional_embeddings_are_drawn(tmp_path: Path, embedding: Any) -> None:
-    assert embedding_figure([panel(embedding=embedding)], tmp_path / "figure.png").exists()
+    assert embedding_figure([panel(embedding=embedding)], tmp_path / "figure.png")[0].exists()
 
 
 def test_many_groups_and_long_class_names_are_drawn(tmp_path: Path) -> None:
     many = panel(groups=np.arange(60) % 30, group_names=[f"subject {i}" for i in range(30)])
     named = panel(class_names=("walking", "standing", "lying"))
-    assert embedding_figure([many, named], tmp_path / "new folder" / "figure.png").exists()
+    assert embedding_figure([many, named], tmp_path / "new folder" / "figure.png")[0].exists()
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,6 @@ from bench.reporting.verdicts import MARKS
 
 if TYPE_CHECKING:
     import jinja2
-    from markupsafe import Markup
 
 __all__ = ["report_page"]
 
@@ -181,7 +180,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(printed=printed, address=_address, breakable=_breakable)
+    environment.filters.update(printed=printed, address=_address, pieces=_pieces)
     environment.globals.update(MARKS=MARKS)
     environment.tests.update(grid=_is_grid)
     return environment
@@ -191,11 +190,9 @@ def _is_grid(part: Any) -> bool:
     return isinstance(part, Grid)
 
 
-def _breakable(text: str) -> Markup:
-    """`text` as HTML that may go on in the next line after the punctuation of parameters."""
-    from markupsafe import Markup
-
-    return Markup("<wbr>").join(re.split(r"(?<=[_=,])", text))
+def _pieces(text: str) -> list[str]:
+    """`text` cut after the punctuation of parameters, where it may go on in the next line."""
+    return re.split(r"(?<=[_=,])", text)
 
 
 def _address(text: str) -> str:

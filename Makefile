@@ -6,7 +6,7 @@ RESULTS ?= results/local
 SETUP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help bench paper test lint tables figures report ui perf clean
+.PHONY: help bench paper test lint tables figures docs report ui perf clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ tables: $(SETUP)  ## Rebuild results/tables from the committed records
 
 figures: $(SETUP)  ## Rebuild the figures in results/figures that the committed records alone can make
 	$(BIN)/bench plot all
+
+docs: $(SETUP)  ## Rebuild the pages that say what docstrings and committed records say
+	$(BIN)/python docs/generate.py
 
 report: $(SETUP)  ## Show the table of your runs, write it as LaTeX, Markdown and CSV, and write a page about them
 	@$(BIN)/bench table --results $(RESULTS)

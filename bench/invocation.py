@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from bench.errors import InvalidInputError, UnknownNameError
@@ -13,7 +13,7 @@ from bench.execution.job import Cost, Policy
 from bench.execution.slots import local_slots
 from bench.plan import Plan
 from bench.records import RecordStore
-from bench.runner import Listener, OnRecord, Only, Summary, carry_out, select_runs
+from bench.runner import Listener, Only, OnRecord, Summary, carry_out, select_runs
 from bench.tracking import Tracker, resolve_uri
 
 __all__ = ["Invocation"]
@@ -55,7 +55,7 @@ class Invocation:
     engine: str | None = None
     timeout: float | None = None
     memory_mb: float | None = None
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     tracking_uri: str | None = None
 
     def __post_init__(self) -> None:

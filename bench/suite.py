@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from bench.errors import InvalidInputError, SuiteError, UnknownNameError
 from bench.registry import normalise
 
-__all__ = ["Grid", "Suite", "load_suite", "parse_seeds", "parse_setting", "suite_names"]
+__all__ = ["Grid", "Suite", "load_suite", "parse_seeds", "parse_setting", "parse_settings", "suite_names"]
 
 Settings = dict[str, dict[str, Any]]
 
@@ -60,6 +60,22 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
         return name, parameter, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return name, parameter, value
+
+
+def parse_settings(text: str) -> tuple[str, str, list[Any]]:
+    """Read ``NAME.PARAMETER=VALUE,VALUE``; values as :func:`parse_setting` reads one.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is written otherwise.
+    """
+    head, _, values = text.partition("=")
+    name, parameter, listed = parse_setting(f"{head}=[{values}]" if values.strip() else text)
+    if isinstance(listed, list):
+        return name, parameter, listed
+    # Words without quotation marks are no TOML.
+    return name, parameter, [parse_setting(f"{head}={value}")[2] for value in values.split(",")]
 
 
 class Grid(BaseModel):

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from tabulate import tabulate
 
-from benchmarks import assignment, ceiling, centres, growth, harness, metrics, steps, training
+from benchmarks import assignment, ceiling, centres, growth, harness, metrics, precision, steps, training
 from benchmarks.rows import Row
 from benchmarks.setting import Setting
 
@@ -25,6 +25,7 @@ ROOMS: dict[str, Callable[[Setting], list[Row]]] = {
     "steps": steps.measure,
     "training": training.measure,
     "growth": growth.measure,
+    "precision": precision.measure,
 }
 # The others compute on the CPU, whatever the device.
 ON_GPU = ("ceiling", "centres", "steps", "training")

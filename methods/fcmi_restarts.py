@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import normalized_mutual_info_score
 
 from bench.metadata import MethodInfo
 
@@ -17,9 +18,30 @@ __all__ = ["FCMIRestarts"]
 
 Row = Mapping[str, float]
 
-CRITERIA: dict[str, Callable[[Row], float]] = {
-    "information": lambda row: row["mi_xc_given_g"] - row["mi_gc"],
-    "objective": lambda row: -row["loss"],
+
+def information(fits: Sequence[FCMI]) -> list[float]:
+    """What the paper sets out to maximise, I(X;C|G) - I(G;C) (Eq. 1), in the last epoch of every fit; nats."""
+    return [fit.history_[-1]["mi_xc_given_g"] - fit.history_[-1]["mi_gc"] for fit in fits]
+
+
+def objective(fits: Sequence[FCMI]) -> list[float]:
+    """Minus the loss that training minimised (Eq. 12), reconstruction included, in the last epoch of every fit."""
+    return [-fit.history_[-1]["loss"] for fit in fits]
+
+
+def agreement(fits: Sequence[FCMI]) -> list[float]:
+    """Mean NMI of every fit's labels with those of the others, in [0, 1]; 0 of a single fit."""
+    labels = [fit.labels_ for fit in fits]
+    shared = np.array([[normalized_mutual_info_score(left, right) for right in labels] for left in labels])
+    np.fill_diagonal(shared, 0)
+    means: list[float] = (shared.sum(axis=1) / max(len(fits) - 1, 1)).tolist()
+    return means
+
+
+CRITERIA: dict[str, Callable[[Sequence[FCMI]], list[float]]] = {
+    "agreement": agreement,
+    "information": information,
+    "objective": objective,
 }
 
 
@@ -27,7 +49,11 @@ class FCMIRestarts(FCMI):
     """The best of R fits of :class:`FCMI` by a sign that needs no labels.
 
     Fits of FCMI differ by their seed. This one makes `n_restarts` of them, as k-means does, and keeps the one with the
-    largest sign at the end of its training. The fit that is kept is what ``FCMI`` with that seed gives.
+    largest sign. The fit that is kept is what ``FCMI`` with that seed gives. All of them are held until the end: on
+    data of 30 groups a network takes 270 MB.
+
+    Of the signs agreement is the default: over ten seeds on HAR and on small digits, with short training, it is the
+    one that never went against NMI (Spearman's correlation 0.05 to 0.83); the other two did on HAR.
 
     Parameters
     ----------
@@ -35,9 +61,9 @@ class FCMIRestarts(FCMI):
         Number of clusters K.
     n_restarts : int
         Fits R.
-    criterion : {"information", "objective"}
-        Sign of a fit, read in the last row of its history: what the paper sets out to maximise, I(X;C|G) - I(G;C)
-        (Eq. 1), or minus the weighted loss that training minimised (Eq. 12), reconstruction included.
+    criterion : {"agreement", "information", "objective"}
+        Sign of a fit: how well its labels agree with those of the other fits, I(X;C|G) - I(G;C) at the end of its
+        training, or minus its loss there.
     settings, alpha, beta, balance_weight, tau, epochs, warmup_epochs, batch_size, learning_rate, embedding_dim
         As of :class:`FCMI`.
     final_kmeans, device, precision, random_state
@@ -70,9 +96,9 @@ class FCMIRestarts(FCMI):
         inputs=("vector", "image"),
         uses_sensitive=True,
         published_as="FCMI",
-        notes=("Of R fits the one with the largest I(X;C|G) - I(G;C), which takes no labels; not part of the paper.",),
+        notes=("Of R fits the one whose clusters agree best with those of the others; not part of the paper.",),
         requires=("torch",),
-        quick={"n_restarts": 2, "epochs": 3, "warmup_epochs": 1, "batch_size": 64},
+        quick={"n_restarts": 3, "epochs": 3, "warmup_epochs": 1, "batch_size": 64},
     )
 
     def __init__(
@@ -80,7 +106,7 @@ class FCMIRestarts(FCMI):
         n_clusters: int = 8,
         *,
         n_restarts: int = 5,
-        criterion: str = "information",
+        criterion: str = "agreement",
         settings: str = "official",
         alpha: float = 0.04,
         beta: float = 0.20,
@@ -129,16 +155,13 @@ class FCMIRestarts(FCMI):
         check_at_least(1, n_restarts=self.n_restarts)
         check_choice("criterion", self.criterion, CRITERIA)
         self.check_input(X, sensitive_features)
-        signs: list[float] = []
-        for number, seed in enumerate(seeds(self.random_state, self.n_restarts)):
-            restart = self._restart(number, seed).fit(X, sensitive_features=sensitive_features)
-            sign = CRITERIA[self.criterion](restart.history_[-1])
-            # Only the best so far is held: a network may take hundreds of megabytes.
-            if not signs or sign > max(signs):
-                self._take(restart)
-                self.kept_ = number
-            signs.append(sign)
-        self.signs_ = np.array(signs)
+        fits = [
+            self._restart(number, seed).fit(X, sensitive_features=sensitive_features)
+            for number, seed in enumerate(seeds(self.random_state, self.n_restarts))
+        ]
+        self.signs_: NDArray[np.float64] = np.array(CRITERIA[self.criterion](fits))
+        self.kept_ = int(self.signs_.argmax())
+        self._take(fits[self.kept_])
         return self
 
     def _restart(self, number: int, seed: int) -> FCMI:

@@ -82,6 +82,16 @@ def test_a_terminal_shows_every_slot_and_the_end_in_sight(run: PlannedRun, clock
     assert "0 of 1 runs, 0:30 so far" in screen
 
 
+def test_a_name_is_no_markup(run: PlannedRun) -> None:
+    hostile = replace(run, spec=run.spec.model_copy(update={"method": "[/] k[red]means"}))
+    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    with view.view_for(console) as live:
+        live.planned(Selection(todo=[hostile]), [SLOT])
+        live.started(hostile, SLOT)
+        live.live.refresh()
+    assert "[/] k[red]means on blobs, seed 0" in told(console)
+
+
 def test_nothing_to_do_is_said(run: PlannedRun) -> None:
     console = Console(file=io.StringIO(), width=200)
     view.PlainView(console).planned(Selection(skipped={"ok": 3, "timeout": 1}), [SLOT])

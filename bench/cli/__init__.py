@@ -30,10 +30,13 @@ def main(arguments: list[str] | None = None) -> None:
         health,
         listing,
         merging,
+        new,
         plot,
+        report,
         results,
         run,
         tables,
+        tune,
     )
 
     # What is read holds no cycles, and looking for some after every few hundred objects takes longer than the work.

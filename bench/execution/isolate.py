@@ -7,13 +7,15 @@ import math
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 
 import psutil
 
@@ -71,7 +73,7 @@ def run_isolated(
     receiver, sender = processes.Pipe(duplex=False)
     leash, held = processes.Pipe(duplex=False)
     process: BaseProcess = processes.Process(target=work, args=(sender, leash, job, slot))  # type: ignore[attr-defined]
-    with _STARTING:
+    with _STARTING, _without_main():
         process.start()
     sender.close()
     leash.close()
@@ -178,6 +180,17 @@ def _rss_mb(pid: int) -> float:
     with contextlib.suppress(psutil.Error):
         return float(psutil.Process(pid).memory_info().rss) / 2**20
     return 0.0
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the script that is running: a run needs nothing of it, and its process would carry it out once more."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def kill(process: BaseProcess) -> None:

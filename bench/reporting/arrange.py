@@ -102,7 +102,7 @@ def arranged_table(
             refuse_mixed(replace(axes, rows=part))
     quoted = _quoted(layout, dict(zip(rows, wanted, strict=True)), columns, datasets)
     comparison = Comparison(layout.table, lambda *place: quoted.get(place), layout.obstacle)
-    builder = TableBuilder(axes, headers, footnotes, comparison, methods, explained=False)
+    builder = TableBuilder(axes, headers, footnotes, comparison, methods, defaults or {}, explained=False)
     return builder.table(
         runs=tuple(_run_lines(axes, (defaults or {}).get(layout.method, {}))),
         head=head_lines(used, layout.command),

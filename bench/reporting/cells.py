@@ -87,7 +87,7 @@ def build_table(
     if not allow_mixed:
         refuse_mixed(axes)
     comparison = Comparison(TABLE_1, partial(_of_table_1, axes, dataset_defaults or {}))
-    builder = TableBuilder(axes, headers, footnotes, comparison, methods)
+    builder = TableBuilder(axes, headers, footnotes, comparison, methods, defaults or {})
     return builder.table(
         runs=run_lines(axes, defaults or {}, dataset_defaults or {}), head=head_lines(records, command)
     )
@@ -117,6 +117,8 @@ class TableBuilder:
         What the numbers are held against.
     methods : mapping of str to MethodInfo
         Metadata by registry name.
+    defaults : mapping of str to mapping
+        Parameters by default, by registry name of the method.
     explained : bool
         Whether to say why ours is far from the published number, and which parameters of a place are not those of
         the rest of its row.
@@ -129,6 +131,7 @@ class TableBuilder:
         footnotes: Footnotes,
         comparison: Comparison,
         methods: Mapping[str, MethodInfo],
+        defaults: Defaults,
         *,
         explained: bool = True,
     ) -> None:
@@ -137,6 +140,7 @@ class TableBuilder:
         self.footnotes = footnotes
         self.comparison = comparison
         self.methods = methods
+        self.defaults = defaults
         self.explained = explained
 
     def table(
@@ -189,7 +193,11 @@ class TableBuilder:
         published = self.comparison.cell(row, column, header.key)
         info = self.methods.get(row.name)
         judged = self.comparison.judgement(
-            published, records, (mean, std, n), deterministic=info is not None and not info.stochastic
+            published,
+            records,
+            (mean, std, n),
+            deterministic=info is not None and not info.stochastic,
+            defaults=self.defaults.get(row.name, {}),
         )
         return Cell(
             method=row.name,

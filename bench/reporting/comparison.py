@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from bench.metadata import NOT_THE_PAPERS
 from bench.record import Record
@@ -13,6 +14,18 @@ from bench.reporting.published import PublishedCell, PublishedTable, published_t
 from bench.reporting.verdicts import Judgement, judge
 
 __all__ = ["Comparison", "impossible_cells"]
+
+# Parameters that say how long a method trains.
+_BUDGETS = (
+    "epochs",
+    "pretrain_epochs",
+    "vae_epochs",
+    "fair_epochs",
+    "iterations",
+    "golden_iterations",
+    "max_iter",
+    "steps",
+)
 
 # Method, data set, settings and metric of a published cell.
 Place = tuple[str, str, tuple[tuple[str, str | bool | float], ...], str]
@@ -48,6 +61,7 @@ class Comparison:
         figures: tuple[float | None, float | None, int],
         *,
         deterministic: bool,
+        defaults: Mapping[str, Any],
     ) -> Judgement | None:
         """Verdict on a published cell; None where ours or the published number is missing.
 
@@ -61,6 +75,8 @@ class Comparison:
             Of these runs, see :func:`bench.reporting.verdicts.judge`.
         deterministic : bool
             Whether seeds make no difference to the method.
+        defaults : mapping of str to value
+            Parameters of the method by default.
         """
         mean, std, n = figures
         if mean is None or cell is None or cell.value is None:
@@ -73,6 +89,7 @@ class Comparison:
             n,
             cell.value,
             deterministic=deterministic,
+            shortened=any(_shortened(record.spec.method_params, defaults) for record in records),
             other_data=any(NOT_THE_PAPERS in record.data_note for record in records),
             impossible=_place(cell) in impossible_cells(self.name),
         )
@@ -97,6 +114,10 @@ def impossible_cells(name: str) -> frozenset[Place]:
         if found.kind == "impossible"
         for metric in found.suspects
     )
+
+
+def _shortened(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> bool:
+    return any(name in params and name in defaults and params[name] < defaults[name] for name in _BUDGETS)
 
 
 def _place(cell: PublishedCell) -> Place:

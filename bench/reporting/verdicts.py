@@ -20,8 +20,8 @@ _LEAST_MARGIN = 1.0
 LEGEND = (
     "Behind a published number: = reproduced, ↑ ours above, ↓ ours below, ? not comparable. Reproduced: it lies where "
     "one more run of ours would with a probability of 95 percent, or within 1 point of our mean. Not comparable: too "
-    "few seeds (3 are needed where they differ), other data than the paper's, or a published number that cannot be "
-    "true."
+    "few seeds (3 are needed where they differ), other data than the paper's, shorter training than by default, or a "
+    "published number that cannot be true."
 )
 
 
@@ -67,6 +67,7 @@ def judge(
     *,
     deterministic: bool = False,
     other_data: bool = False,
+    shortened: bool = False,
     impossible: bool = False,
 ) -> Judgement:
     """Hold our runs against a published number.
@@ -87,6 +88,8 @@ def judge(
         Whether the method gives the same on every seed, so that one run is enough.
     other_data : bool
         Whether ours ran on other data than the paper.
+    shortened : bool
+        Whether ours trained for less than the method's full budget.
     impossible : bool
         Whether the published number contradicts others of its table.
 
@@ -99,6 +102,8 @@ def judge(
         return Judgement("not comparable", "the published number cannot be true")
     if other_data:
         return Judgement("not comparable", "other data than the paper's")
+    if shortened:
+        return Judgement("not comparable", "shorter training than by default")
     agree = n > 1 and std == 0
     if n < _FEWEST_SEEDS and not deterministic and not agree:
         return Judgement("not comparable", f"{n} of at least {_FEWEST_SEEDS} seeds")

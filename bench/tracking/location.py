@@ -43,6 +43,9 @@ _ENVIRONMENT = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
 
+# What they would put on the terminal: every second attempt, and the traceback of an error that is raised as well.
+_LOGGERS = {"urllib3.connectionpool": logging.ERROR, "mlflow.store.db.utils": logging.CRITICAL}
+
 
 def default_uri(results: Path) -> str:
     """URI of the SQLite database ``mlflow.db`` in the folder `results`."""
@@ -185,10 +188,10 @@ def _scheme(uri: str) -> str:
 def _prepare_environment() -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    # urllib3 would report every second attempt on the terminal.
-    logger = logging.getLogger("urllib3.connectionpool")
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.ERROR)
+    for name, level in _LOGGERS.items():
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(level)
 
 
 def _probe(uri: str) -> None:

@@ -173,6 +173,16 @@ def test_history_becomes_steps(results: Path) -> None:
     assert curve("history.epoch") == []
 
 
+@pytest.mark.parametrize("epoch", [2.0**63, -(2.0**64), 1e300, math.inf, math.nan])
+def test_an_epoch_that_is_no_step_counts_as_its_place(epoch: float, results: Path) -> None:
+    record = make_record(history=[{"epoch": 7.0, "loss": 2.0}, {"epoch": epoch, "loss": 1e308}, {"loss": -math.inf}])
+    uri = default_uri(results)
+    assert sync([record], uri, results) == SyncResult(added=1, already=0, updated=0)
+    (child,) = children_of(uri)
+    curve = connect(uri).get_metric_history(child.info.run_id, "history.loss")
+    assert sorted((metric.step, metric.value) for metric in curve) == [(1, 1e308), (7, 2.0)]
+
+
 def test_numbers_that_are_none_or_infinite_are_left_out(results: Path) -> None:
     metrics = {"acc": 0.0, "nmi": None, "balance": math.inf, "mnce": -math.inf, "ari": math.nan}
     child = log_one(results, make_record(metrics=metrics, history=[], fit_seconds=None, peak_rss_mb=math.inf))

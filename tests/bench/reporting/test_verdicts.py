@@ -65,6 +65,8 @@ def test_one_run_of_a_method_without_chance_is_enough() -> None:
 
 def test_other_data_and_impossible_numbers_come_before_the_figures() -> None:
     assert judge(50.0, 1.0, 5, 50.0, other_data=True) == ("not comparable", "other data than the paper's")
+    judged = judge(50.0, 1.0, 5, 50.0, shortened=True)
+    assert judged == ("not comparable", "shorter training than by default")
     judged = judge(50.0, 1.0, 5, 50.0, other_data=True, impossible=True)
     assert judged == ("not comparable", "the published number cannot be true")
 

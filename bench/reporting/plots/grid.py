@@ -58,4 +58,4 @@ def add_legend(figure: Figure, panels: Mapping[Column, Axes], rows: Sequence[Row
     first = [label for row in rows if (label := plain_text(row.label)) in shown]
     labels = list(dict.fromkeys([*first, *shown]))
     handles = [shown[label] for label in labels]
-    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=9, handlelength=3.2)
+    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9, handlelength=3.2)

@@ -69,7 +69,7 @@ def information_figure(records: Sequence[Record], out: Path, *, catalogue: Catal
     subject = f"{catalogue.subject(records)}: information over training; bands: one standard deviation"
     set_head(figure, subject, catalogue.budget([run for _, _, runs in drawn for run in runs]))
     figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=9, handlelength=3.2
+        *panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=9, handlelength=3.2
     )
     return write_figure(figure, out)
 

@@ -89,7 +89,7 @@ def sensitivity_figure(
     subject = f"{catalogue.subject(records)} by {' and '.join(parameters)}; whiskers: one standard deviation"
     set_head(figure, subject, catalogue.budget(shown))
     if len(parameters) == 2:
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=9)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=9)
     return write_figure(figure, out)
 
 

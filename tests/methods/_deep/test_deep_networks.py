@@ -148,6 +148,7 @@ def test_a_batch_in_pieces_gives_what_the_whole_gives(monkeypatch, autocast):
         return [hidden, output, *(parameter.grad for parameter in network.parameters())]
 
     whole, pieces = values_and_gradients(1000), values_and_gradients(7)
-    tolerance = {"rtol": 0.1, "atol": 0.05} if autocast else {}
+    # Sums in another order.
+    tolerance = {"rtol": 0.1, "atol": 0.05} if autocast else {"rtol": 1e-4, "atol": 1e-4}
     for left, right in zip(whole, pieces, strict=True):
         torch.testing.assert_close(left, right, **tolerance)

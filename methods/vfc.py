@@ -157,7 +157,10 @@ class VFC(Method):
         sizes = np.bincount(groups)
         target = self.balance_target * sizes.min() / sizes.max()
         self.trials_: list[Trial] = []
-        for trial in self._trials(on_the_sphere(features), groups, weights, seed):
+        order = np.argsort(groups, kind="stable")
+        # In one expression, so that only one of the copies is held while lambdas are tried.
+        ordered = on_the_sphere(features)[order]
+        for trial in self._trials(ordered, order, groups, weights, seed):
             self.trials_.append(trial)
             self._log_trial(trial)
             if trial.balance >= target and trial.used_clusters == self.n_clusters:
@@ -184,13 +187,16 @@ class VFC(Method):
         return [multiple * n / self.n_clusters for multiple in sorted(self.grid)]
 
     def _trials(
-        self, points: NDArray[np.float32], groups: NDArray[np.int64], weights: list[float], seed: int
+        self,
+        ordered: NDArray[np.float32],
+        order: NDArray[np.int64],
+        groups: NDArray[np.int64],
+        weights: list[float],
+        seed: int,
     ) -> Iterator[Trial]:
-        """Minimise for one lambda after the other, each from the same start."""
+        """Minimise for one lambda after the other, each from the same start, on points sorted by group."""
         from ._deep.centres import fit_kmeans
 
-        order = np.argsort(groups, kind="stable")
-        ordered = points[order]
         term = FairnessTerm(np.bincount(groups))
         first = fit_kmeans(ordered, self.n_clusters, n_init=self.n_init, seed=seed)
         graph = self._graph(ordered) if self.objective == "ncut" else None

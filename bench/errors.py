@@ -19,6 +19,7 @@ __all__ = [
     "SuiteError",
     "UnknownNameError",
     "UnsupportedInputError",
+    "worded",
 ]
 
 
@@ -97,3 +98,10 @@ class UnknownNameError(BenchError, KeyError):
     def __str__(self) -> str:
         # KeyError's own str() would put the message in quotes.
         return self.message
+
+
+def worded(error: Exception) -> str:
+    """Type and first line of an error."""
+    # The name of a file may hold bytes that are no text, and records are UTF-8.
+    text = str(error).strip().encode(errors="backslashreplace").decode()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__

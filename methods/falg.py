@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.adapters import Method
-from bench.errors import InvalidInputError
 from bench.metadata import MethodInfo
 
-from ._assignment import FairAssignment, fair_assignment
+from ._assignment import FairAssignment, check_delta, fair_assignment, share_bounds
 from ._deep.parameters import check_at_least, check_choice, seeds
 from ._tracks import TRACKS, track_features
 
@@ -120,17 +119,14 @@ class FAlg(Method):
         seed = seeds(None, 1)[0] if self.random_state is None else self.random_state
         points = track_features(self, samples, groups, random_state=seed)
         cost = self._costs(points, seed)
-        share = np.bincount(groups) / len(groups)
-        self.lower_: NDArray[np.float64] = share * (1 - self.delta)
-        self.upper_: NDArray[np.float64] = np.minimum(1.0, share / (1 - self.delta))
+        self.lower_, self.upper_ = share_bounds(groups, self.delta)
         self.assignment_: FairAssignment = fair_assignment(cost, groups, self.lower_, self.upper_, solver=self.solver)
         self.labels_ = self.assignment_.labels
         self._report(float(cost.min(axis=1).sum()))
         return self
 
     def _check_parameters(self) -> None:
-        if isinstance(self.delta, bool) or not isinstance(self.delta, int | float) or not 0 <= self.delta < 1:
-            raise InvalidInputError(f"delta={self.delta!r} given; it takes a number in [0, 1), for example 0.2")
+        check_delta(self.delta)
         check_choice("objective", self.objective, ("kmeans", "kmedian"))
         check_choice("features", self.features, TRACKS)
         check_choice("solver", self.solver, ("auto", "highs", "pulp"))
@@ -160,11 +156,6 @@ class FAlg(Method):
             epoch,
             epoch + 1,
             vanilla_cost=vanilla_cost,
-            lp_cost=result.objective,
-            assigned_cost=result.rounded_objective,
-            duality_gap=result.duality_gap,
-            violation=result.violation,
-            violation_bound=result.violation_bound,
-            split_points=result.n_split,
+            **result.figures(),
             smallest_cluster=np.bincount(result.labels, minlength=self.n_clusters).min(),
         )

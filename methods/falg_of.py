@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from bench.adapters import Method
 from bench.composition import PostProcessing
-from bench.errors import InvalidInputError, UnsupportedInputError
+from bench.errors import UnsupportedInputError
 from bench.metadata import MethodInfo
 
-from ._assignment import FairAssignment, fair_assignment
+from ._assignment import FairAssignment, check_delta, fair_assignment, share_bounds
 from ._deep.parameters import check_choice
 
 __all__ = ["FAlgOf"]
@@ -120,9 +120,7 @@ class FAlgOf(PostProcessing):
         if getattr(base, "embedding_", None) is not None:
             self.embedding_: NDArray[np.floating] = np.asarray(base.embedding_)
         cost, clusters = self._costs(base, samples.reshape(len(samples), -1))
-        share = np.bincount(groups) / len(groups)
-        self.lower_: Floats = share * (1 - self.delta)
-        self.upper_: Floats = np.minimum(1.0, share / (1 - self.delta))
+        self.lower_, self.upper_ = share_bounds(groups, self.delta)
         self.assignment_: FairAssignment = fair_assignment(cost, groups, self.lower_, self.upper_, solver=self.solver)
         self.labels_ = clusters[self.assignment_.labels]
         self.n_clusters_ = max(self.n_clusters, int(clusters.max()) + 1)
@@ -130,8 +128,7 @@ class FAlgOf(PostProcessing):
         return self
 
     def _check_parameters(self) -> None:
-        if isinstance(self.delta, bool) or not isinstance(self.delta, int | float) or not 0 <= self.delta < 1:
-            raise InvalidInputError(f"delta={self.delta!r} given; it takes a number in [0, 1), for example 0.2")
+        check_delta(self.delta)
         check_choice("objective", self.objective, ("kmeans", "kmedian"))
         check_choice("cost", self.cost, ("auto", "centres", "soft_labels"))
         check_choice("solver", self.solver, ("auto", "highs", "pulp"))
@@ -177,12 +174,7 @@ class FAlgOf(PostProcessing):
             epoch,
             epoch + 1,
             vanilla_cost=vanilla_cost,
-            lp_cost=result.objective,
-            assigned_cost=result.rounded_objective,
-            duality_gap=result.duality_gap,
-            violation=result.violation,
-            violation_bound=result.violation_bound,
-            split_points=result.n_split,
+            **result.figures(),
             moved=np.mean(self.labels_ != self.base_labels_),
             smallest_cluster=np.bincount(self.labels_, minlength=self.n_clusters).min(),
         )

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from bench.conformance.datasets import DATASET_CHECKS
 from bench.conformance.methods import METHOD_CHECKS
-from bench.conformance.shared import CallError, ConformanceError, toy_data, worded
-from bench.errors import ADAPTER_FAULTS, BenchError
+from bench.conformance.shared import CallError, ConformanceError, toy_data
+from bench.errors import ADAPTER_FAULTS, BenchError, worded
 from bench.registry import Entry
 
 __all__ = [

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.base import clone
 
 from bench.adapters import FairData
-from bench.errors import BenchError
+from bench.errors import BenchError, worded
 from bench.registry import Entry
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "parameters_round_trip",
     "torch_stays_out",
     "toy_data",
-    "worded",
 ]
 
 
@@ -58,12 +57,6 @@ def called(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> An
         place = f"; see {Path(source).name}, line {lines[-1]}" if lines else ""
         name = "__init__" if isinstance(function, type) else function.__name__
         raise CallError(f"{name} raises {worded(error)}{place}") from error
-
-
-def worded(error: Exception) -> str:
-    """Type and first line of an error."""
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
 
 
 def toy_data(n_groups: int = 2, *, image: bool = False, seed: int = 0) -> FairData:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from bench.adapters import Method
 from bench.data.prepared import Prepared
-from bench.errors import UnsupportedInputError
+from bench.errors import UnsupportedInputError, worded
 from bench.execution.job import Finished, Job, Slot
 from bench.labels import checked_labels, clusters_of
 from bench.record import Status
@@ -52,7 +52,7 @@ def work(connection: Connection, leash: Connection, job: Job, slot: Slot) -> Non
     except Exception as error:  # noqa: BLE001 -- the boundary: whatever a method raises becomes a record
         traceback.print_exc()
         status: Status = "oom" if _is_out_of_memory(error) else "error"
-        finished = Finished(status, _first_line(error), type(error).__name__, peak_rss_mb=_peak_rss())
+        finished = Finished(status, worded(error), type(error).__name__, peak_rss_mb=_peak_rss())
     connection.send(("end", finished))
 
 
@@ -173,9 +173,3 @@ def _is_out_of_memory(error: Exception) -> bool:
         return True
     # Its allocator on the processor, and CUDA and its libraries, raise a plain RuntimeError.
     return isinstance(error, RuntimeError) and any(said in str(error) for said in _OUT_OF_MEMORY)
-
-
-def _first_line(error: Exception) -> str:
-    # The name of a file may hold bytes that are no text, and records are UTF-8.
-    text = str(error).strip().encode(errors="backslashreplace").decode()
-    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__

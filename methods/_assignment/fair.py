@@ -65,6 +65,17 @@ class FairAssignment:
         """Number of points that the LP's optimum splits over clusters."""
         return int(np.count_nonzero(self.fractional.max(axis=1) < 1))
 
+    def figures(self) -> dict[str, float]:
+        """What a method's history says of the assignment."""
+        return {
+            "lp_cost": self.objective,
+            "assigned_cost": self.rounded_objective,
+            "duality_gap": self.duality_gap,
+            "violation": self.violation,
+            "violation_bound": self.violation_bound,
+            "split_points": self.n_split,
+        }
+
 
 def fair_assignment(
     cost: ArrayLike, sensitive: ArrayLike, lower: ArrayLike, upper: ArrayLike, *, solver: str = "auto"

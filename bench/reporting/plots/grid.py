@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bench.reporting.axes import Axes as RecordAxes
 from bench.reporting.canvas import new_figure, plain_text
 from bench.reporting.model import Column, Row
+from bench.reporting.plots.style import legend_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,4 +59,4 @@ def add_legend(figure: Figure, panels: Mapping[Column, Axes], rows: Sequence[Row
     first = [label for row in rows if (label := plain_text(row.label)) in shown]
     labels = list(dict.fromkeys([*first, *shown]))
     handles = [shown[label] for label in labels]
-    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9, handlelength=3.2)
+    legend_beside(figure, handles, labels, handlelength=3.2)

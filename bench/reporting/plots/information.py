@@ -14,7 +14,7 @@ from bench.errors import ResultsError
 from bench.record import Record
 from bench.reporting.canvas import new_figure, write_figure
 from bench.reporting.plots.runs import Catalogue, Setting, Settings, settings_of
-from bench.reporting.plots.style import line_style, set_head, tidy_axes
+from bench.reporting.plots.style import legend_beside, line_style, set_head, tidy_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,9 +68,7 @@ def information_figure(records: Sequence[Record], out: Path, *, catalogue: Catal
         tidy_axes(panel)
     subject = f"{catalogue.subject(records)}: information over training; bands: one standard deviation"
     set_head(figure, subject, catalogue.budget([run for _, _, runs in drawn for run in runs]))
-    figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=9, handlelength=3.2
-    )
+    legend_beside(figure, *panels[0].get_legend_handles_labels(), handlelength=3.2)
     return write_figure(figure, out)
 
 

@@ -15,7 +15,7 @@ from bench.reporting.axes import parameter_text
 from bench.reporting.canvas import new_figure, plain_text, write_figure
 from bench.reporting.headers import MetricHeader, select_headers
 from bench.reporting.plots.runs import Catalogue, Settings, metric_values, settings_of, spread
-from bench.reporting.plots.style import bar_style, set_head, tidy_axes
+from bench.reporting.plots.style import bar_style, legend_beside, set_head, tidy_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,7 +89,7 @@ def sensitivity_figure(
     subject = f"{catalogue.subject(records)} by {' and '.join(parameters)}; whiskers: one standard deviation"
     set_head(figure, subject, catalogue.budget(shown))
     if len(parameters) == 2:
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=9)
+        legend_beside(figure, *panels[0].get_legend_handles_labels())
     return write_figure(figure, out)
 
 

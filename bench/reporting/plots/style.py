@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["PERCENT", "bar_style", "line_style", "marker_style", "set_head", "tidy_axes"]
+__all__ = ["PERCENT", "bar_style", "legend_beside", "line_style", "marker_style", "set_head", "tidy_axes"]
 
 PERCENT = 100.0
 
@@ -51,6 +52,11 @@ def set_head(figure: Figure, subject: str, budget: str) -> None:
     width = int(figure.get_figwidth() * _LETTERS_AN_INCH)
     lines = [line for text in (subject, *budget.splitlines()) for line in wrap(text, width)]
     figure.suptitle(plain_text("\n".join(lines)), fontsize=10)
+
+
+def legend_beside(figure: Figure, handles: Sequence[Any], labels: Sequence[str], **more: Any) -> None:
+    """A legend right of all panels, at half the height, where no head of any length meets it."""
+    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9, **more)
 
 
 def tidy_axes(axes: Axes) -> None:

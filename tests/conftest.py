@@ -10,11 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Toy problems: threads cost more than they bring. Before anything loads OpenMP.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from bench.cli import main
+
+# The same examples every time, however busy the machine is: `make test` tells of the code, not of the day.
+# `pytest --hypothesis-profile=default` looks further.
+settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 ROOT = Path(__file__).resolve().parents[1]
 

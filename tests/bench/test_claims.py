@@ -127,7 +127,7 @@ def test_threads_that_take_and_give_back_never_hold_a_key_together(tmp_path: Pat
     assert left_behind(tmp_path) == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from("abc"), st.booleans()), max_size=30))
 def test_claims_do_what_a_dictionary_of_owners_would(steps: list[tuple[int, str, bool]]) -> None:
     import tempfile

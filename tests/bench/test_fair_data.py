@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.adapters import FairData, Method, encode
@@ -36,7 +36,6 @@ def test_names_by_position() -> None:
     assert data.group_names == ("women", "men")
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["x", "yy", "z", "ä"]), min_size=1, max_size=30))
 def test_encoding_is_undone_by_its_values(values: list[str]) -> None:
     ids, distinct = encode(values, len(values), "g")

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
@@ -41,7 +41,6 @@ def table_of(labels, sensitive):
     return counts[counts.sum(axis=1) > 0]
 
 
-@settings(deadline=None)
 @given(rows(groups=3))
 def test_contingency_holds_every_sample(data):
     y, labels, sensitive = data
@@ -52,7 +51,6 @@ def test_contingency_holds_every_sample(data):
         assert counts.sum(axis=(0, 2)).tolist() == np.bincount(labels, minlength=CLUSTERS).tolist()
 
 
-@settings(deadline=None)
 @given(rows(groups=3))
 def test_every_value_is_in_its_range(data):
     for name, score in evaluate(*data, n_clusters=CLUSTERS).items():
@@ -61,7 +59,6 @@ def test_every_value_is_in_its_range(data):
     assert 0 <= share(*data[1:]) <= 1 / len(np.unique(data[2]))
 
 
-@settings(deadline=None)
 @given(rows(groups=3), st.permutations(range(4)), st.permutations(range(CLUSTERS)), st.permutations(range(3)))
 def test_numbering_of_classes_clusters_and_groups_does_not_matter(data, classes, clusters, groups):
     y, labels, sensitive = data
@@ -71,7 +68,6 @@ def test_numbering_of_classes_clusters_and_groups_does_not_matter(data, classes,
     assert renamed == pytest.approx(evaluate(y, labels, sensitive, n_clusters=CLUSTERS), abs=1e-12, nan_ok=True)
 
 
-@settings(deadline=None)
 @given(rows(groups=3), st.randoms())
 def test_order_and_names_of_samples_do_not_matter(data, random):
     order = list(range(data.shape[1]))
@@ -81,7 +77,6 @@ def test_order_and_names_of_samples_do_not_matter(data, random):
     assert evaluate(y * 0.5, labels, names) == pytest.approx(evaluate(*data), abs=1e-12, nan_ok=True)
 
 
-@settings(deadline=None)
 @given(rows(groups=3), st.integers(1, 4))
 def test_leading_empty_clusters_change_nothing(data, shift):
     y, labels, sensitive = data
@@ -91,7 +86,6 @@ def test_leading_empty_clusters_change_nothing(data, shift):
     assert leading == pytest.approx(trailing, nan_ok=True)
 
 
-@settings(deadline=None)
 @given(rows(groups=3), st.integers(1, 4))
 def test_asking_for_more_clusters_changes_only_their_count_and_the_scale_of_entropy(data, more):
     few = evaluate(*data, n_clusters=CLUSTERS)
@@ -102,7 +96,6 @@ def test_asking_for_more_clusters_changes_only_their_count_and_the_scale_of_entr
     assert many == pytest.approx(few, nan_ok=True)
 
 
-@settings(deadline=None)
 @given(rows(groups=2))
 def test_two_groups_mnce_follows_from_balance(data):
     # Both minima fall on the same cluster: MNCE = h(b / (1 + b)) / H(G).
@@ -116,7 +109,6 @@ def test_two_groups_mnce_follows_from_balance(data):
     assert share(labels, sensitive) == pytest.approx(p)
 
 
-@settings(deadline=None)
 @given(rows(groups=2))
 def test_two_groups_balance_is_that_of_dfc(data):
     # The official DFC code: the smaller of both directions of the ratio.
@@ -128,7 +120,6 @@ def test_two_groups_balance_is_that_of_dfc(data):
     assert balance(labels, sensitive) == dfc
 
 
-@settings(deadline=None)
 @given(rows(groups=4))
 def test_balance_and_mnce_are_zero_exactly_where_they_should_be(data):
     _, labels, sensitive = data
@@ -138,14 +129,12 @@ def test_balance_and_mnce_are_zero_exactly_where_they_should_be(data):
         assert (mnce(labels, sensitive) == 0) == bool(((table > 0).sum(axis=1) == 1).any())
 
 
-@settings(deadline=None)
 @given(rows(groups=3))
 def test_no_clustering_exceeds_the_balance_ceiling(data):
     y, labels, sensitive = data
     assert balance(labels, sensitive) <= ceilings(y, sensitive)["balance_ceiling"] + 1e-15
 
 
-@settings(deadline=None)
 @given(rows(groups=3))
 def test_mnce_is_the_official_code_s_within_its_constant(data):
     # The official FCMI code adds 1e-6 to every count and scans empty clusters too.
@@ -159,7 +148,6 @@ def test_mnce_is_the_official_code_s_within_its_constant(data):
     assert mnce(labels, sensitive) == pytest.approx(official, abs=5e-4)
 
 
-@settings(deadline=None)
 @given(rows(groups=3))
 def test_entropy_is_the_official_code_s_within_its_constant(data):
     _, labels, sensitive = data
@@ -172,7 +160,6 @@ def test_entropy_is_the_official_code_s_within_its_constant(data):
     assert group_entropy(labels, sensitive, n_clusters=CLUSTERS) == pytest.approx(expected)
 
 
-@settings(deadline=None)
 @given(rows(groups=1))
 def test_nmi_and_ari_agree_with_scikit_learn(data):
     y, labels, _ = data
@@ -182,7 +169,6 @@ def test_nmi_and_ari_agree_with_scikit_learn(data):
     assert ari(y, labels) == pytest.approx(adjusted_rand_score(y, labels), abs=1e-9)
 
 
-@settings(deadline=None)
 @given(rows(groups=1))
 @example(np.array([[0, 0, 1, 1], [1, 1, 2, 2], [0, 0, 0, 0]]))
 def test_accuracy_agrees_with_trying_every_matching(data):
@@ -191,7 +177,6 @@ def test_accuracy_agrees_with_trying_every_matching(data):
     assert accuracy(y, labels) == pytest.approx(max(hits))
 
 
-@settings(deadline=None)
 @given(st.floats(1e-6, 1), st.floats(1e-6, 1), st.floats(1e-3, 1e3))
 def test_f_measure_is_equation_15_on_any_scale(u, v, beta):
     f = f_measure(u, v, beta)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import InvalidInputError
@@ -79,7 +79,6 @@ def test_refusal_names_the_variable_it_came_from(tmp_path: Path, monkeypatch: py
         resolve_uri(None, tmp_path)
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=8))
 def test_no_password_survives_masking(password: str) -> None:
     for text in (f"postgresql://me:{password}@db.example/x", f"API request to http://me:{password}@h:5000/api failed"):

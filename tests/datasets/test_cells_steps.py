@@ -12,7 +12,7 @@ from bench.datasets._cells_steps import (
     principal_components,
     z_scores,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.sparse import csr_array
@@ -91,7 +91,6 @@ def test_bounds_by_hand() -> None:
     assert bounded(X.copy(), "tanh") == pytest.approx(expected, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(
     arrays(np.float32, (7, 3), elements=st.floats(0, 100, width=32)).filter(lambda X: np.ptp(X) > 1e-3),
     st.sampled_from(["tanh", "minmax"]),

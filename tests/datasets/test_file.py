@@ -160,7 +160,7 @@ def test_one_group_is_allowed_and_told(table: Path) -> None:
         assert load(table).n_groups == 1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.one_of(st.floats(-1e30, 1e30), st.floats(-1, 1), st.integers(-3, 3).map(float)), min_size=4, max_size=30

@@ -94,7 +94,7 @@ def test_corruption_is_drawn_once_from_its_seed(small: Store) -> None:
     background=st.sampled_from([-1.0, 1.0]),
     seed=st.integers(0, 100),
 )
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_flipping_touches_background_only(share: float, background: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     before = rng.choice(np.array([-1, -0.5, 0.25, 1], dtype=np.float32), size=(5, 1, 6, 6))

@@ -49,7 +49,7 @@ def test_far_neighbours_keep_a_small_weight():
     assert graph[2, 3] == graph[3, 2] == 1e-3
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(2, 400), st.integers(1, 5), st.integers(1, 12), st.integers(0, 10**6))
 def test_equals_sorting_all_distances(n, d, count, seed):
     points = np.random.default_rng(seed).normal(size=(n, d)).astype(np.float32)

@@ -36,7 +36,7 @@ def digits():
     return ReverseDigits().load(Store(()))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.tuples(st.integers(1, 40), st.integers(1, 40)),
     st.integers(1, 6),

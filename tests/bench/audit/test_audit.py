@@ -149,7 +149,7 @@ def printed(scores: dict[str, float], decimals: int = 1) -> dict[str, float | No
 
 
 @given(data=st.data(), n_groups=st.integers(2, 6), decimals=st.integers(0, 3), known=st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_table_of_a_real_clustering_is_accused(
     data: st.DataObject, n_groups: int, decimals: int, known: bool
 ) -> None:
@@ -159,7 +159,7 @@ def test_no_table_of_a_real_clustering_is_accused(
 
 
 @given(data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_an_mnce_that_is_cut_off_is_never_called_impossible(data: st.DataObject) -> None:
     counts = data.draw(contingencies(2))
     scores = measured(counts)
@@ -169,7 +169,7 @@ def test_an_mnce_that_is_cut_off_is_never_called_impossible(data: st.DataObject)
 
 
 @given(data=st.data(), n_groups=st.integers(2, 4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_means_over_runs_are_not_held_to_what_holds_for_one(data: st.DataObject, n_groups: int) -> None:
     first = data.draw(contingencies(n_groups))
     # The same samples in other clusters: the sizes of the groups stay.

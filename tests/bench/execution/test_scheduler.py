@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.execution.job import MEMORY_LIMIT, Cost, Finished, Job, Outcome, Policy, Slot, Work
@@ -287,7 +287,6 @@ def worlds(draw: st.DrawFn, works: list[Work], policy: Policy) -> World:
     return World(slots, memory, Scheduler(works, slots, memory, policy))
 
 
-@settings(deadline=None)
 @given(data=st.data(), works=works_to_do(most_seeds=6), retries=st.integers(0, 2))
 def test_whatever_happens_devices_hold_and_every_run_ends_once(data, works, retries) -> None:
     world = data.draw(worlds(works, Policy(retries=retries)))
@@ -317,7 +316,6 @@ def test_whatever_happens_devices_hold_and_every_run_ends_once(data, works, retr
         assert all(finished in (CRASH, OOM) for finished in tries[:-1])
 
 
-@settings(deadline=None)
 @given(data=st.data(), works=works_to_do(most_seeds=40))
 def test_nothing_is_overtaken_for_ever(data, works) -> None:
     world = data.draw(worlds(works, Policy()))

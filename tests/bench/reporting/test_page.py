@@ -215,7 +215,7 @@ def test_a_name_is_text_wherever_it_stands(tmp_path: Path, record, text: str, no
     assert not set("".join(page.texts)) & set("\x1b\u202e")
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), min_size=1))
 def test_any_name_leaves_the_page_whole(tmp_path: Path, record, text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.reporting.headers import printed
@@ -26,7 +26,6 @@ def test_hand_worked_podiums(values: dict[str, float], direction: str | None, ex
     assert ranks(values, direction) == expected  # type: ignore[arg-type]
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_marks_agree_with_the_printed_digits(values: dict[int, float]) -> None:
     found = ranks(values, "higher")
@@ -35,7 +34,6 @@ def test_marks_agree_with_the_printed_digits(values: dict[int, float]) -> None:
         assert found.get(key) == (len(better) + 1 if len(better) < 2 else None)
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_lower_is_the_mirror_of_higher(values: dict[int, float]) -> None:
     assert ranks(values, "lower") == ranks({key: -value for key, value in values.items()}, "higher")

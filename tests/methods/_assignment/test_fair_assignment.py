@@ -103,7 +103,7 @@ def test_three_points_by_hand_split_one_and_round_it_to_its_cheaper_side(solver)
     assert result.rounded_objective == pytest.approx(2)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(n=st.integers(6, 60), **small)
 @example(n=6, seed=0, k=2, n_groups=3, delta=1e-9)
 def test_optimum_is_that_of_independent_solvers(n, seed, k, n_groups, delta):
@@ -115,7 +115,7 @@ def test_optimum_is_that_of_independent_solvers(n, seed, k, n_groups, delta):
         assert abs(result.duality_gap) < (1e-6 if solver == "pulp" else 1e-9)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(n=st.integers(12, 60), first=st.integers(5, 11), **small)
 def test_column_generation_is_exact_from_any_sample(n, first, seed, k, n_groups, delta):
     cost, groups, lower, upper = instance(seed, n, k, n_groups, delta)
@@ -147,7 +147,7 @@ def test_column_generation_solves_small_models_only(n_groups, monkeypatch):
     assert result.objective == pytest.approx(fair_assignment(cost, groups, lower, upper, solver="highs").objective)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(n=st.integers(6, 60), **small)
 def test_rounding_keeps_its_promise_for_disjoint_groups(n, seed, k, n_groups, delta):
     cost, groups, lower, upper = instance(seed, n, k, n_groups, delta)
@@ -163,7 +163,7 @@ def test_rounding_keeps_its_promise_for_disjoint_groups(n, seed, k, n_groups, de
     assert np.abs(np.bincount(result.labels, minlength=k) - result.fractional.sum(axis=0)).max() < 1 - 1e-9
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(n=st.integers(6, 50), **{**small, "n_groups": st.integers(2, 4)})
 def test_groups_may_overlap(n, seed, k, n_groups, delta):
     cost, member, lower, upper = overlapping(seed, n, k, n_groups, delta)
@@ -185,7 +185,7 @@ def test_overlapping_groups_through_column_generation_and_pulp():
     assert fair_assignment(*rows, solver="pulp").objective == pytest.approx(fair_assignment(*rows).objective)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(n=st.integers(6, 40), overlap=st.booleans(), **{**small, "n_groups": st.integers(2, 4)})
 def test_any_prices_prove_a_lower_bound(n, overlap, seed, k, n_groups, delta):
     cost, groups, lower, upper = (overlapping if overlap else instance)(seed, n, k, n_groups, delta)

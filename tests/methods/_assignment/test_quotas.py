@@ -46,7 +46,7 @@ def test_one_cluster_one_group_and_empty_clusters(clusters, groups):
     assert quotas.sum(0).tolist() == groups
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(marginals())
 def test_rows_and_columns_sum_and_every_count_is_within_one(sizes):
     clusters, groups = sizes

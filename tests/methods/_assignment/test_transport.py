@@ -49,7 +49,7 @@ def predictions(draw):
     return soft, np.unique(groups, return_inverse=True)[1]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(predictions())
 def test_the_assignment_is_that_of_the_integer_program(case):
     soft, groups = case
@@ -85,7 +85,6 @@ def test_a_cheaper_way_through_a_third_cluster_is_taken():
     assert result.objective == result.dual_bound == 2
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 40), st.integers(1, 6), st.booleans())
 def test_costs_of_any_sign_and_scale_against_a_matching(seed, n, k, ties):
     rng = np.random.default_rng(seed)

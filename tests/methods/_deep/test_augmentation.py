@@ -99,7 +99,7 @@ def test_every_image_moves_by_its_own_amount():
 
 
 @given(seed=st.integers(0, 2**31), channels=st.integers(1, 3), side=st.integers(4, 16))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_copies_stay_within_the_values_of_their_image(seed, channels, side):
     images = noise(4, channels, side, side, seed=seed)
     copies = augmentation_for(images, seed)(images)

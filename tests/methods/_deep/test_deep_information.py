@@ -12,7 +12,7 @@ from bench.methods._deep.information import (
     information_terms,
     soft_assignment,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
 
@@ -86,7 +86,6 @@ def test_a_single_group_knows_nothing():
     assert group_information(contingency(soft, torch.ones(50, 1))).item() == pytest.approx(0, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_hard_assignments_agree_with_a_contingency_computation(data):
     n = data.draw(st.integers(1, 40))
@@ -99,7 +98,6 @@ def test_hard_assignments_agree_with_a_contingency_computation(data):
     assert terms["h_c_given_x"] == pytest.approx(0, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 6), st.integers(1, 4))
 def test_information_terms_keep_their_ranges(seed, n_clusters, n_groups):
     generator = torch.Generator().manual_seed(seed)

@@ -6,7 +6,7 @@ from bench.methods._deep.decoding import decode_by_group
 from bench.methods._deep.hardware import Hardware
 from bench.methods._deep.networks import build_autoencoder
 from bench.methods._deep.training import ResidentData, train_pass
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 CPU = Hardware.choose("cpu", "float32")
@@ -18,7 +18,6 @@ def resident(groups, n_groups, samples=None):
     return ResidentData(samples, groups, n_groups, CPU)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(1, 20), st.integers(0, 99))
 def test_batches_are_full_distinct_and_sorted_by_group(groups, batch_size, seed):
     data = resident(groups, 4)

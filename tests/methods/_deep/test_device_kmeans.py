@@ -31,7 +31,7 @@ def scikit(points, start):
         return KMeans(len(start), init=start, n_init=1, max_iter=300).fit(points)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @example(n=400, d=2, k=8, spread=3.0, seed=1)
 @given(
     n=st.integers(20, 400),

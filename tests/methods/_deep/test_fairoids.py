@@ -53,7 +53,7 @@ def test_loss_by_hand():
 
 
 @given(seed=seeds, k=st.integers(1, 6), t=st.integers(1, 8))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_loss_is_the_mean_divergence_of_scipy(seed, k, t):
     centroids, points = normal(seed, k, 3), normal(seed + 1, t, 3)
     closeness = 1 / (1 + np.square(centroids.numpy()[:, None] - points.numpy()).sum(2))
@@ -62,7 +62,7 @@ def test_loss_is_the_mean_divergence_of_scipy(seed, k, t):
 
 
 @given(seed=seeds, k=st.integers(1, 6), t=st.integers(2, 5), scale=st.floats(0.01, 100))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_loss_is_zero_exactly_for_equidistant_centroids(seed, k, t, scale):
     points = normal(seed, t, 6, scale=scale)
     centroids = equidistant_from(points, seed + 1, k, scale)
@@ -76,7 +76,7 @@ def test_loss_is_zero_exactly_for_equidistant_centroids(seed, k, t, scale):
 
 
 @given(seed=seeds, t=st.integers(1, 30))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_loss_does_not_depend_on_the_order_of_clusters_or_groups(seed, t):
     centroids, points = normal(seed, 4, 3), normal(seed + 1, t, 3)
     expected = equidistance_loss(centroids, points)
@@ -110,7 +110,7 @@ def test_a_cluster_that_nobody_wants_lies_at_the_mean():
 
 
 @given(seed=seeds, n=st.integers(1, 30), k=st.integers(1, 5), ridge=st.floats(1e-3, 10))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_centroids_are_those_of_an_independent_solver_and_move_with_the_points(seed, n, k, ridge):
     rng = np.random.default_rng(seed)
     soft, points = rng.dirichlet(np.ones(k), size=n), rng.normal(size=(n, 3))

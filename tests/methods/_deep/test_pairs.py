@@ -83,7 +83,7 @@ def test_nothing_selected_costs_nothing():
 
 
 @given(seed=st.integers(0, 2**31), n=st.integers(2, 20), k=st.integers(1, 6), mid=st.floats(0.1, 0.9))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_similarity_selection_and_loss_against_numpy(seed, n, k, mid):
     features = rows(seed, n, k)
     similarities = similarity(features)
@@ -116,7 +116,7 @@ def test_step_size_decides_the_number_of_epochs(eta, epochs):
 
 
 @given(lower=st.floats(0, 0.9), gap=st.floats(0.01, 0.1), eta=st.floats(1e-3, 1.0), after=st.integers(0, 3))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_thresholds_approach_until_they_meet(lower, gap, eta, after):
     schedule = MovingThresholds(lower + gap, lower, eta)
     last = schedule.epochs - 1

@@ -74,7 +74,7 @@ def statistics(decoder):
     return dict(decoder.named_buffers())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @example(sizes=[1], train=True, seed=0)
 @example(sizes=[0, 1, 0], train=True, seed=0)
 @example(sizes=[0, 9, 1, 2], train=True, seed=0)
@@ -188,7 +188,6 @@ def test_padding_by_hand():
     assert padding.share[0, :3, 0].tolist() == [0.5, 0.5, 0]
 
 
-@settings(deadline=None)
 @given(SIZES)
 def test_rows_come_back_from_their_places(sizes):
     padding, values = Padding.of(sizes, torch.device("cpu")), rows(sum(sizes))

@@ -83,7 +83,7 @@ def test_loss_by_hand():
 
 
 @given(seed=st.integers(0, 2**31), n=st.integers(1, 30), k=st.integers(1, 6))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_loss_is_the_mean_divergence_of_scipy(seed, n, k):
     target, soft = simplex(seed, n, k), simplex(seed + 1, n, k)
     expected = np.mean(entropy(target.numpy(), soft.numpy(), axis=1))
@@ -91,7 +91,7 @@ def test_loss_is_the_mean_divergence_of_scipy(seed, n, k):
 
 
 @given(seed=st.integers(0, 2**31), n=st.integers(1, 30), k=st.integers(1, 6), alpha=st.floats(0.1, 50))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_assignments_and_targets_are_distributions(seed, n, k, alpha):
     rng = np.random.default_rng(seed)
     points, centres = (torch.from_numpy(rng.normal(scale=5, size=(size, 3))) for size in (n, k))
@@ -105,7 +105,7 @@ def test_assignments_and_targets_are_distributions(seed, n, k, alpha):
 
 
 @given(seed=st.integers(0, 2**31), n=st.integers(1, 20), k=st.integers(2, 5))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_targets_of_equally_frequent_clusters_are_sharper(seed, n, k):
     one = simplex(seed, n, k)
     # All rotations of every row: each cluster gets the same frequency.

@@ -124,7 +124,7 @@ def test_a_gradient_whose_square_rounds_to_zero_still_has_a_direction():
     torch.testing.assert_close(direction.abs(), torch.tensor([[1.0, 0.0]]))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.integers(2, 40), st.integers(1, 12), st.integers(1, 7))
 def test_neighbour_distance_against_scikit_learn(seed, n, neighbours, block):
     rows = np.random.default_rng(seed).normal(size=(n, 3)).astype(np.float32) + 50

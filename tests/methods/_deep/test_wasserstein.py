@@ -28,7 +28,7 @@ def test_every_pair_has_a_mix_of_its_own():
 
 
 @given(seed=st.integers(0, 2**31), n=st.integers(1, 8), d=st.integers(1, 6), scale=st.floats(0.01, 10))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_penalty_of_a_linear_critic_and_its_gradient_in_closed_form(seed, n, d, scale):
     # The slope is w everywhere: (‖w‖ - 1)², with gradient 2 (‖w‖ - 1) w / ‖w‖.
     rng = np.random.default_rng(seed)

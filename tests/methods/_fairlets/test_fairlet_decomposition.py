@@ -111,7 +111,7 @@ def instances(draw):
     return X, groups, seed
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(instances(), st.integers(1, 12), st.sampled_from(["policy", "exact balance", "looser"]))
 def test_promises_hold_on_any_instance(instance, loosen, choice):
     X, groups, seed = instance

@@ -50,7 +50,7 @@ def small(draw):
     return X.astype(np.float32), rng.permutation(np.repeat(draw(st.permutations([0, 1])), [few, many])), q
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(small())
 def test_exact_is_the_least_of_all_and_the_tree_is_never_below(instance):
     X, groups, q = instance

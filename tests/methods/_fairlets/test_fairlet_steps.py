@@ -8,13 +8,32 @@ from bench.methods._fairlets.greedy import greedy_fairlets, plan_fairlets
 from bench.methods._fairlets.ratio import Ratio, group_sizes, largest_ratio
 from bench.methods._fairlets.removal import removed_counts
 from bench.methods._fairlets.segments import rank_within, running_total
-from hypothesis import assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import InvalidInputError, UnsupportedInputError
 
 RATIOS = st.tuples(st.integers(1, 7), st.integers(1, 12)).map(lambda pair: Ratio(min(pair), max(pair)))
 COPRIME = RATIOS.map(lambda r: Ratio(r.p // gcd(r.p, r.q), r.q // gcd(r.p, r.q)))
+
+
+@st.composite
+def balanced_sets(draw, ratio, *, largest):
+    """Counts of two colours that keep the ratio, at least one point of each."""
+    fewer = draw(st.integers(1, largest))
+    more = draw(st.integers(fewer, max(fewer, fewer * ratio.q // ratio.p)))
+    return (fewer, more) if draw(st.booleans()) else (more, fewer)
+
+
+@st.composite
+def balanced_nodes(draw, ratio):
+    """Counts of a node's children, each as unbalanced as it likes, that together keep the ratio."""
+    children = draw(st.integers(1, 6))
+    columns = []
+    for total in draw(balanced_sets(ratio, largest=30)):
+        cuts = sorted(draw(st.lists(st.integers(0, total), min_size=children - 1, max_size=children - 1)))
+        columns.append(np.diff([0, *cuts, total]))
+    return np.column_stack(columns)
 
 
 @pytest.mark.parametrize(
@@ -89,13 +108,13 @@ def test_greedy_ids_follow_the_order_given():
     assert count == 4
 
 
-@given(COPRIME, st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=5), st.randoms())
-def test_greedy_fairlets_keep_every_promise(ratio, counts, random):
-    table = np.array([pair for pair in counts if sum(pair)]).reshape(-1, 2)
-    assume(len(table) and ratio.holds(table))
+@given(COPRIME, st.data(), st.integers(0, 99))
+def test_greedy_fairlets_keep_every_promise(ratio, data, seed):
+    counts = data.draw(
+        st.lists(balanced_sets(ratio, largest=40) | st.just((0, 0)), min_size=1, max_size=5).filter(np.any)
+    )
     points = [(s, c) for s, pair in enumerate(counts) for c in (0, 1) for _ in range(pair[c])]
-    random.shuffle(points)
-    sets, colours = np.array(points).T
+    sets, colours = np.random.default_rng(seed).permutation(points).T
     ids, count = greedy_fairlets(sets, colours, ratio)
     found = np.bincount(2 * ids + colours, minlength=2 * count).reshape(-1, 2)
     assert len(found) == count
@@ -123,15 +142,10 @@ def test_the_child_that_gains_most_a_point_is_broken_first():
     assert removed.tolist() == [[2, 0], [0, 0], [1, 1]]
 
 
-@settings(deadline=None)
-@given(
-    COPRIME,
-    st.lists(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=6), max_size=4),
-)
-def test_what_stays_and_what_leaves_is_balanced(ratio, nodes):
-    nodes = [node for node in nodes if sum(map(sum, node)) and ratio.holds(np.array(node).sum(axis=0))]
-    assume(nodes)
-    counts = np.concatenate([np.array(node) for node in nodes])
+@given(COPRIME, st.data())
+def test_what_stays_and_what_leaves_is_balanced(ratio, data):
+    nodes = data.draw(st.lists(balanced_nodes(ratio), min_size=1, max_size=4))
+    counts = np.concatenate(nodes)
     parent = np.repeat(np.arange(len(nodes)), [len(node) for node in nodes])
     removed = removed_counts(counts, parent, ratio)
     assert (removed >= 0).all()

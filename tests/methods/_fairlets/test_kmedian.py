@@ -36,7 +36,7 @@ def test_an_outlier_does_not_pull_as_it_does_k_means():
     assert labels[0] != labels[50]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 30), st.integers(1, 8), st.integers(0, 1000))
 def test_any_points_get_valid_labels_and_equal_points_equal_ones(n, k, seed):
     rng = np.random.default_rng(seed)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bench.methods._spectral import FairSpace, constraint_matrix
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 
@@ -21,7 +21,6 @@ def test_one_group_is_no_constraint():
     assert np.array_equal(space.project(vectors), vectors)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 2), min_size=3, max_size=30), st.integers(0, 2**30))
 def test_zero_exactly_for_partitions_with_the_shares_of_the_data(ids, bits):
     groups = np.unique(ids, return_inverse=True)[1].astype(np.int64)

@@ -41,7 +41,7 @@ def test_square_by_hand(solver, normalised, unit):
     assert np.abs(fair.vectors.T @ [1, -1, -1, 1]) == pytest.approx([0, 2 / np.sqrt(unit)], abs=1e-9)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(20, 120), st.integers(1, 6), st.booleans(), st.integers(0, 10**6))
 def test_parity_holds_and_vectors_are_orthonormal(n, n_groups, normalised, seed):
     graph = knn_graph(points_of(n, seed), 5)

@@ -140,7 +140,7 @@ def random_problem(seed, kind):
 
 
 @pytest.mark.parametrize("kind", ["kmeans", "kmedian", "ncut"])
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.sampled_from([0, 0.1, 10, 1e4]), st.sampled_from([1e-4, 2, 100]))
 def test_energy_never_rises_at_any_step_or_move(kind, seed, weight, lipschitz):
     cost, term, start = random_problem(seed, kind)

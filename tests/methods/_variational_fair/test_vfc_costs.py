@@ -73,7 +73,7 @@ def test_cut_of_a_graph_worked_by_hand():
     assert cost.value(np.array([[1.0, 1, 0, 0], [0, 0, 1, 1]])) == pytest.approx(4 / 2 * (1 / 3 + 1 / 3))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(2, 12), st.integers(1, 4), st.integers(0, 10**6))
 def test_cut_and_slope_follow_their_definitions(n, k, seed):
     rng = np.random.default_rng(seed)
@@ -90,7 +90,7 @@ def test_cut_and_slope_follow_their_definitions(n, k, seed):
     assert (slope * direction).sum() == pytest.approx(numeric, abs=1e-5)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(2, 10), st.integers(1, 4), st.integers(0, 10**6))
 def test_slope_bounds_the_cut_of_a_positive_semi_definite_graph(n, k, seed):
     rng = np.random.default_rng(seed)

@@ -26,7 +26,7 @@ def test_target_proportions_have_no_error_and_no_slope():
     assert term.gradient(masses) == pytest.approx(np.zeros((2, 2)), abs=1e-12)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(1, 4), st.lists(st.integers(1, 5), min_size=1, max_size=5), st.integers(0, 10**6))
 def test_error_and_slope_are_those_of_the_definition(k, sizes, seed):
     term = FairnessTerm(np.array(sizes))

@@ -1,6 +1,6 @@
-"""Pages that repeat what the code says: one a method, and the tables of ``metrics.md``.
+"""Pages that repeat what code and results say: one a method, and the tables of ``metrics.md`` and of the README.
 
-``make docs`` writes them, from docstrings, metadata and committed records; a test compares them byte for byte.
+``make docs`` writes them, from docstrings, metadata, committed records and tables; a test compares them byte for byte.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -57,11 +57,14 @@ def write() -> None:
 def pages() -> dict[Path, str]:
     """Text of every generated page by its path."""
     made = {DOCS / "methods" / f"{name}.md": _method_page(entry) for name, entry in _entries().items()}
-    metrics = DOCS / "metrics.md"
-    text = metrics.read_text(encoding="utf-8")
-    for name, table in (("metrics", _metrics_table()), ("controls", _controls_tables())):
-        text = _replaced(text, name, table)
-    return {**made, DOCS / "methods" / "README.md": _index(), metrics: text}
+    made[DOCS / "methods" / "README.md"] = _index()
+    made[DOCS / "metrics.md"] = _with_tables(
+        DOCS / "metrics.md", {"metrics": _metrics_table(), "controls": _controls_tables()}
+    )
+    made[ROOT / "README.md"] = _with_tables(
+        ROOT / "README.md", {name: _committed(name) for name in ("demo", "table1-overview")}
+    )
+    return made
 
 
 @cache
@@ -301,14 +304,21 @@ def _controls_tables() -> str:
     return "\n\n".join(parts)
 
 
-def _replaced(text: str, name: str, table: str) -> str:
-    """`text` with what stands between the two marks of a generated table replaced."""
-    begin, end = f"<!-- begin {name}: made by `make docs` -->", f"<!-- end {name} -->"
-    before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
-        raise ValueError(f"metrics.md lacks the lines '{begin}' and '{end}', between which a table is written")
-    return f"{before}{begin}\n\n{table}\n\n{end}{after}"
+def _committed(name: str) -> str:
+    return (ROOT / "results" / "tables" / f"{name}.md").read_text(encoding="utf-8").rstrip()
+
+
+def _with_tables(page: Path, tables: Mapping[str, str]) -> str:
+    """The page's text with what stands between the two marks of every generated table replaced."""
+    text = page.read_text(encoding="utf-8")
+    for name, table in tables.items():
+        begin, end = f"<!-- begin {name}: made by `make docs` -->", f"<!-- end {name} -->"
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            raise ValueError(f"{page.name} lacks the lines '{begin}' and '{end}', between which a table is written")
+        text = f"{before}{begin}\n\n{table}\n\n{end}{after}"
+    return text
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def test_tables_are_written_where_there_are_records_and_skipped_where_not(cli, p
     done = cli("tables", "--records", packed, "--out", out)
     assert done.code == 0
     assert {path.name for path in out.iterdir()} == {
-        f"{name}.{ending}" for name in ("table1", "mine") for ending in ("md", "tex", "csv")
+        f"{name}{ending}" for name in ("table1", "mine") for ending in (".md", "-overview.md", ".tex", ".csv")
     }
     assert "table2 skipped: `bench run --suite ablation` and `bench pack --suite ablation" in done.err
     assert done.err.count("skipped") == 6

@@ -19,10 +19,6 @@ def test_tables_are_rebuilt_byte_for_byte(cli, tmp_path: Path) -> None:
     assert [name for name in rebuilt if rebuilt[name] != committed[name]] == [], "run `make tables`"
 
 
-def test_the_readme_shows_the_table_of_the_records() -> None:
-    assert (RESULTS / "tables" / "demo.md").read_text() in (ROOT / "README.md").read_text()
-
-
 @pytest.mark.parametrize("packed", PACKED, ids=lambda path: path.stem)
 def test_committed_records_come_from_committed_code(packed: Path) -> None:
     from bench.records import RecordFile

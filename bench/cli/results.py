@@ -50,7 +50,8 @@ def table(
         str | None, typer.Argument(help="A published table, like table2; by default all methods that have records.")
     ] = None,
     output: Annotated[
-        Literal["terminal", "markdown", "latex", "csv", "json"], typer.Option("--format", help="How to write it.")
+        Literal["terminal", "markdown", "overview", "latex", "csv", "json"],
+        typer.Option("--format", help="How to write it; 'overview' is Markdown of the last metric alone."),
     ] = "terminal",
     metrics: Annotated[list[str] | None, typer.Option(help="Metrics with commas; the paper's five by default.")] = None,
     methods: Names = None,
@@ -80,7 +81,7 @@ def table(
     )
     if output == "terminal":
         if out is not None:
-            raise BenchError("--out needs a format for files: --format markdown, latex, csv or json")
+            raise BenchError("--out needs a format for files: --format markdown, overview, latex, csv or json")
         from bench.reporting.terminal import terminal_table
 
         console().print(terminal_table(built), soft_wrap=False, markup=False)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["tables"]
 
-_ENDINGS = {"markdown": "md", "latex": "tex", "csv": "csv"}
+_ENDINGS = {"markdown": ".md", "overview": "-overview.md", "latex": ".tex", "csv": ".csv"}
 
 
 @app.command()
@@ -55,7 +55,7 @@ def tables(
             text = render(built, output)
             if output == "csv":
                 text = "".join(f"# {line}\n" for line in built.head) + text
-            write_text(text, out / f"{name}.{ending}")
+            write_text(text, out / f"{name}{ending}")
 
 
 def _table(path: Path | None, found: Registry, suite: str, layout: TableLayout | None) -> Table | None:

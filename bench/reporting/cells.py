@@ -188,7 +188,8 @@ class TableBuilder:
         return entries, cells
 
     def _cell(self, row: Row, column: Column, header: MetricHeader, records: Sequence[Record], entry: Entry) -> Cell:
-        mean, std, n, undefined = _measure(records, header)
+        values, undefined = _measure(records, header)
+        mean, std, n = _summary([value for _, value in values])
         missing = undefined or (entry.reason if mean is None else "")
         published = self.comparison.cell(row, column, header.key)
         info = self.methods.get(row.name)
@@ -214,6 +215,7 @@ class TableBuilder:
             published_footnotes=self.footnotes.number(self._remarks(row, column, mean, published)),
             verdict=judged.verdict if judged else None,
             verdict_reason=judged.reason if judged else "",
+            by_seed=values,
         )
 
     def _remarks(self, row: Row, column: Column, mean: float | None, published: PublishedCell | None) -> list[str]:
@@ -244,18 +246,23 @@ def _verdict_lines(cells: Iterable[Cell]) -> list[str]:
     """How many published numbers fared how; nothing where ours stands beside none."""
     counts = Counter(cell.verdict for cell in cells if cell.verdict)
     told = [f"{counts[verdict]} {verdict}" for verdict in MARKS if counts[verdict]]
-    return [f"Of {counts.total()} published numbers beside ours: {', '.join(told)}"] if told else []
+    shown = f"Of {counts.total()} published numbers beside ours, over all metrics"
+    return [f"{shown}: {', '.join(told)}"] if told else []
 
 
-def _measure(records: Sequence[Record], header: MetricHeader) -> tuple[float | None, float | None, int, str]:
-    """Mean, sample standard deviation and number of seeds; and why an ``ok`` run has no value, if none has."""
-    ended = [record.metrics for record in records if record.status == "ok"]
-    found = [metrics.get(header.key) for metrics in ended]
-    values = [value * header.scale for value in found if value is not None and math.isfinite(value)]
-    if not values:
-        return None, None, 0, undefined_reason(header.key, ended[0]) if ended else ""
-    std = statistics.stdev(values) if len(values) > 1 else None
-    return statistics.fmean(values), std, len(values), ""
+def _measure(records: Sequence[Record], header: MetricHeader) -> tuple[tuple[tuple[int, float], ...], str]:
+    """Every seed that has a value, and that value; and why an ``ok`` run has none, if none has."""
+    ended = [record for record in records if record.status == "ok"]
+    found = [(record.spec.seed, record.metrics.get(header.key)) for record in ended]
+    known = [(seed, value * header.scale) for seed, value in found if value is not None and math.isfinite(value)]
+    values = tuple(sorted(known))
+    return values, undefined_reason(header.key, ended[0].metrics) if ended and not values else ""
+
+
+def _summary(values: Sequence[float]) -> tuple[float | None, float | None, int]:
+    """Mean, sample standard deviation and number of values."""
+    mean = statistics.fmean(values) if values else None
+    return mean, statistics.stdev(values) if len(values) > 1 else None, len(values)
 
 
 def _caption(headers: Sequence[MetricHeader]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from bench.reporting.layout import DASH, Line, Value, blocks, lines
 from bench.reporting.model import Column, Table
 
-__all__ = ["markdown_table"]
+__all__ = ["escape", "footnote_lines", "judged", "markdown_table", "superscript", "value_text"]
 
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)")
 
@@ -26,8 +27,7 @@ def markdown_table(table: Table) -> str:
     if table.source:
         parts.append(f"Published: {escape(table.source)}")
     if table.footnotes:
-        # Not a Markdown list: its numbers would be the renderer's.
-        parts.append("<br>\n".join(f"<sup>{i}</sup> {escape(note)}" for i, note in enumerate(table.footnotes, start=1)))
+        parts.append(footnote_lines(table, range(1, len(table.footnotes) + 1)))
     parts.append("\n".join(f"- {escape(line)}" for line in table.runs))
     return "\n\n".join(parts) + "\n"
 
@@ -35,6 +35,12 @@ def markdown_table(table: Table) -> str:
 def escape(text: str) -> str:
     """`text` with Markdown's special characters taken literally, on one line."""
     return _SPECIAL.sub(lambda match: "\\" + match[0], " ".join(text.split()))
+
+
+def footnote_lines(table: Table, numbers: Iterable[int]) -> str:
+    """Some footnotes of `table`, each with its number."""
+    # Not a Markdown list: its numbers would be the renderer's.
+    return "<br>\n".join(f"<sup>{i}</sup> {escape(table.footnotes[i - 1])}" for i in numbers)
 
 
 def _block(table: Table, column: Column) -> str:
@@ -45,28 +51,31 @@ def _block(table: Table, column: Column) -> str:
     drawn = tabulate(
         body, heads, tablefmt="pipe", disable_numparse=True, colalign=["left", *["right"] * (len(heads) - 1)]
     )
-    return f"**{escape(column.label)}**{_superscript(column.footnotes)}\n\n{drawn}"
+    return f"**{escape(column.label)}**{superscript(column.footnotes)}\n\n{drawn}"
 
 
 def _row(line: Line, width: int) -> list[str]:
     if line.kind == "heading":
         return [f"*{escape(line.label)}*", *[""] * (width - 1)]
     if line.kind == "published":
-        small = [f"<sub>{_judged(v)}</sub>{_superscript(v.marks)}" if v.text else "" for v in line.values]
+        small = [f"<sub>{judged(v)}</sub>{superscript(v.marks)}" if v.text else "" for v in line.values]
         return [f"<sub>{escape(line.label)}</sub>", *small]
-    return [escape(line.label) + _superscript(line.marks), *(_value(value) for value in line.values)]
+    return [escape(line.label) + superscript(line.marks), *(value_text(value) for value in line.values)]
 
 
-def _value(value: Value) -> str:
+def value_text(value: Value) -> str:
+    """Our number, or a dash, with its marks."""
     if value.missing:
-        return DASH + _superscript(value.marks)
+        return DASH + superscript(value.marks)
     text = {1: f"**{value.text}**", 2: f"<u>{value.text}</u>"}.get(value.rank or 0, value.text)
-    return text + (f" ±{value.std}" if value.std else "") + _superscript(value.marks)
+    return text + (f" ±{value.std}" if value.std else "") + superscript(value.marks)
 
 
-def _judged(value: Value) -> str:
+def judged(value: Value) -> str:
+    """A published number, its verdict behind it."""
     return f"{value.text} {value.verdict}" if value.verdict else value.text
 
 
-def _superscript(marks: tuple[int, ...]) -> str:
+def superscript(marks: tuple[int, ...]) -> str:
+    """Numbers of footnotes behind what they are about."""
     return f"<sup>{','.join(map(str, marks))}</sup>" if marks else ""

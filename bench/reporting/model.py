@@ -117,6 +117,8 @@ class Cell:
         Ours against the published value, see :func:`bench.reporting.verdicts.judge`; None where one is missing.
     verdict_reason : str
         Why they do not compare; empty where they do.
+    by_seed : tuple of (int, float)
+        Each seed in the mean and its value, in percent.
     """
 
     method: str
@@ -134,6 +136,7 @@ class Cell:
     published_footnotes: tuple[int, ...] = ()
     verdict: Verdict | None = None
     verdict_reason: str = ""
+    by_seed: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True)

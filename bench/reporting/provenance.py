@@ -12,7 +12,7 @@ from bench.record import Record, canonical_json
 from bench.reporting.axes import Axes, parameter_text
 from bench.reporting.model import Column, Row
 
-__all__ = ["Defaults", "budget_text", "deviation", "head_lines", "run_lines"]
+__all__ = ["Defaults", "budget_text", "deviation", "head_lines", "run_lines", "seed_ranges"]
 
 Defaults = Mapping[str, Mapping[str, Any]]
 
@@ -153,13 +153,13 @@ def _seeds_text(seeds: Mapping[str, Sequence[int]]) -> str:
     """``"seeds 0-2"``, or the seeds by data set where they differ."""
     where: dict[str, list[str]] = {}
     for label, held in seeds.items():
-        where.setdefault(_ranges(held), []).append(label)
+        where.setdefault(seed_ranges(held), []).append(label)
     if len(where) == 1:
         return next(iter(where))
     return "; ".join(f"{text} on {', '.join(labels)}" for text, labels in where.items())
 
 
-def _ranges(numbers: Iterable[int]) -> str:
+def seed_ranges(numbers: Iterable[int]) -> str:
     """Seeds as text: ``"seed 3"``, ``"seeds 0-2, 5"``."""
     runs: list[list[int]] = []
     for number in sorted(set(numbers)):

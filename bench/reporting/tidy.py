@@ -24,8 +24,8 @@ def json_table(table: Table) -> str:
 
     Keys: ``method``, ``dataset`` (registry names), ``metric``, ``mean``, ``std``, ``n``, ``published``, ``verdict``,
     ``verdict_reason``, ``status``, ``reason``, ``rank``, ``requested``, ``unit``, ``method_title``,
-    ``dataset_title``, ``method_params``, ``dataset_params``. The last two hold, as text, what tells rows or columns
-    of one name apart. None where there is no value.
+    ``dataset_title``, ``method_params``, ``dataset_params``, ``by_seed``. The parameters are, as text, what tells rows
+    or columns of one name apart; the last has the value of every seed. None where there is no value.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def csv_table(table: Table) -> str:
     writer = csv.DictWriter(stream, fieldnames=list(records[0]), lineterminator="\n")
     writer.writeheader()
     for record in records:
-        flat = {**record, **{side: _flat(record[side]) for side in ("method_params", "dataset_params")}}
+        flat = {**record, **{side: _flat(record[side]) for side in ("method_params", "dataset_params", "by_seed")}}
         writer.writerow({name: for_spreadsheet(value) for name, value in flat.items()})
     return stream.getvalue()
 
@@ -77,6 +77,7 @@ def _records(table: Table) -> list[dict[str, Any]]:
             "dataset_title": column.label,
             "method_params": dict(row.params),
             "dataset_params": dict(column.params),
+            "by_seed": {str(seed): _rounded(value) for seed, value in cell.by_seed},
         }
         for (row, column, _), cell in table.cells.items()
     ]
@@ -86,5 +87,5 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, _DIGITS)
 
 
-def _flat(params: dict[str, str]) -> str:
+def _flat(params: dict[str, object]) -> str:
     return ", ".join(f"{name}={value}" for name, value in params.items())

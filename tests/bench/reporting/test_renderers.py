@@ -58,7 +58,10 @@ def unescaped_braces(text: str) -> int:
     return bare.count("{") - bare.count("}")
 
 
-@pytest.mark.parametrize(("form", "ending"), [("markdown", "md"), ("latex", "tex"), ("csv", "csv"), ("json", "json")])
+@pytest.mark.parametrize(
+    ("form", "ending"),
+    [("markdown", "md"), ("overview", "overview.md"), ("latex", "tex"), ("csv", "csv"), ("json", "json")],
+)
 def test_written_forms(small_table: Table, form: str, ending: str) -> None:
     check(f"small.{ending}", render(small_table, form))
 

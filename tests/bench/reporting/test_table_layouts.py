@@ -213,7 +213,7 @@ def test_the_head_says_how_from_what_and_when(record: Make) -> None:
         r"sha256 of keys, outcomes and metrics [0-9a-f]{16}",
         source,
     )
-    assert verdicts.startswith("Of 15 published numbers beside ours: ")
+    assert verdicts.startswith("Of 15 published numbers beside ours, over all metrics: ")
     changed = [runs[0].model_copy(update={"metrics": {**runs[0].metrics, "acc": 0.123}}), *runs[1:]]
     assert table_from("table2", changed).head[1] != source
     assert table_from("table2", runs[::-1]).head[1] == source

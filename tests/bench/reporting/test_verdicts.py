@@ -139,7 +139,7 @@ def test_cells_carry_verdicts_where_both_numbers_are(record: Make, table_of: Bui
     # Published: 96.7.
     table = table_of(*(record("fcmi", "mnist_usps", seed, acc=0.96) for seed in range(3)), metrics=("acc",))
     assert (_cell(table).verdict, _cell(table).verdict_reason) == ("reproduced", "")
-    assert table.head[-1] == "Of 1 published numbers beside ours: 1 reproduced"
+    assert table.head[-1] == "Of 1 published numbers beside ours, over all metrics: 1 reproduced"
     assert _cell(table_of(record("fcmi", "digits", acc=0.9), metrics=("acc",))).verdict is None
     failed = record("fcmi", "mnist_usps", status="oom", reason="killed")
     assert _cell(table_of(failed, metrics=("acc",))).verdict is None

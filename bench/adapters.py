@@ -159,6 +159,21 @@ class Method(ClusterMixin, BaseEstimator):
         if self.on_epoch is not None:
             self.on_epoch(row, n_epochs)
 
+    def log_epochs_of(self, inner: Method) -> None:
+        """Record the epochs of another method, which this one starts from, as its own.
+
+        Parameters
+        ----------
+        inner : Method
+            Not fitted yet. After its epochs this method has at least one row of its own to add.
+        """
+
+        def take(row: Mapping[str, float], n_epochs: int) -> None:
+            values = {name: value for name, value in row.items() if name != "epoch"}
+            self.log_epoch(int(row["epoch"]), n_epochs + 1, **values)
+
+        inner.on_epoch = take
+
 
 class Dataset(BaseEstimator):
     """Base class of every data set; parameters as in scikit-learn, stored by ``__init__`` as given.

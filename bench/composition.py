@@ -65,13 +65,7 @@ class PostProcessing(Method):
         params = self.get_params(deep=False)
         inner = {name: params[_outer(name)] for name in self.base().get_params(deep=False)}
         model = self.base(**inner)
-
-        def forward(row: Mapping[str, float], n_epochs: int) -> None:
-            values = {name: value for name, value in row.items() if name != "epoch"}
-            # There is at least one row to add.
-            self.log_epoch(int(row["epoch"]), n_epochs + 1, **values)
-
-        model.on_epoch = forward
+        self.log_epochs_of(model)
         model.fit(X, sensitive_features=sensitive_features)
         self.precision_ = str(getattr(model, "precision_", ""))
         return model

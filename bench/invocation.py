@@ -11,9 +11,11 @@ from bench.errors import InvalidInputError, UnknownNameError
 from bench.execution.engine import Engine, LocalEngine
 from bench.execution.job import Cost, Policy
 from bench.execution.slots import local_slots
+from bench.listeners import Listener, OnRecord
+from bench.pending import Only, select_runs
 from bench.plan import Plan
 from bench.records import RecordStore
-from bench.runner import Listener, Only, OnRecord, Summary, carry_out, select_runs
+from bench.runner import Summary, carry_out
 from bench.tracking import Tracker, resolve_uri
 
 __all__ = ["Invocation"]
@@ -26,7 +28,7 @@ class Invocation:
     Parameters
     ----------
     only : {"missing", "failed", "timeout", "oom", "all"}
-        Which of the requested runs to start, see :func:`bench.runner.select_runs`.
+        Which of the requested runs to start, see :func:`bench.pending.select_runs`.
     device, jobs, slots_per_device
         Where runs go, see :func:`bench.execution.slots.local_slots`.
     engine : str, optional

@@ -19,20 +19,20 @@ from bench.data.store import Store
 from bench.errors import InvalidInputError, UnknownNameError
 from bench.harmless import for_terminal
 from bench.invocation import Invocation
+from bench.pending import Only
 from bench.plan import make_plan
 from bench.record import Record
 from bench.records import RecordStore, record_row
 from bench.registry import Registry
 from bench.reporting.html import html_table
 from bench.reporting.render import FORMATS, render
-from bench.runner import Only
 from bench.suite import Grid, Settings, Suite, parse_seeds
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from bench.listeners import Listener
     from bench.reporting.model import Table
-    from bench.runner import Listener
 
 __all__ = ["Results", "run"]
 

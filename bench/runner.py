@@ -6,109 +6,27 @@ written. Only this module writes records, whatever engine carries runs out.
 
 from __future__ import annotations
 
-import signal
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from types import FrameType
-from typing import Literal, Protocol
 
 from bench.claims import Claims
 from bench.environment import environment
-from bench.execution.costs import Costs, recent
 from bench.execution.engine import Admission, Engine
 from bench.execution.isolate import utc_now
 from bench.execution.job import Cost, Finished, Job, Outcome, Slot, Work
-from bench.plan import REFERENCE, Plan, PlannedRun
+from bench.interruption import interruptible
+from bench.listeners import Listener
+from bench.pending import Selection, stamp
+from bench.plan import REFERENCE, PlannedRun
 from bench.record import SETTLED, Record, pack_labels, without_folders
 from bench.records import RecordStore, RecordWarning
 from bench.scoring import score
 
-__all__ = ["Listener", "OnRecord", "Only", "Selection", "Silent", "Summary", "carry_out", "select_runs"]
-
-Only = Literal["missing", "failed", "timeout", "oom", "all"]
-
-_STATUS_OF: dict[str, str] = {"failed": "error", "timeout": "timeout", "oom": "oom"}
-
-
-class Listener(Protocol):
-    """Who is told how it goes: the live view, the tracker."""
-
-    def planned(self, selection: Selection, slots: Sequence[Slot]) -> None:
-        """The runs of `selection` will start."""
-
-    def started(self, run: PlannedRun, slot: Slot) -> None:
-        """`run` begins on `slot`."""
-
-    def epoch(self, run: PlannedRun, slot: Slot, row: Mapping[str, float], n_epochs: int) -> None:
-        """The method has logged an epoch."""
-
-    def ended(self, run: PlannedRun, record: Record) -> None:
-        """The record of `run` is written."""
-
-    def left_to_others(self, run: PlannedRun) -> None:
-        """Another invocation on this results folder has run `run`."""
-
-
-class Silent:
-    """A listener that says nothing."""
-
-    def planned(self, selection: Selection, slots: Sequence[Slot]) -> None:
-        """Say nothing."""
-
-    def started(self, run: PlannedRun, slot: Slot) -> None:
-        """Say nothing."""
-
-    def epoch(self, run: PlannedRun, slot: Slot, row: Mapping[str, float], n_epochs: int) -> None:
-        """Say nothing."""
-
-    def ended(self, run: PlannedRun, record: Record) -> None:
-        """Say nothing."""
-
-    def left_to_others(self, run: PlannedRun) -> None:
-        """Say nothing."""
-
-
-class OnRecord(Silent):
-    """A listener that passes every record on, to a tracker for example."""
-
-    def __init__(self, tell: Callable[[Record], None]) -> None:
-        self.tell = tell
-
-    def ended(self, run: PlannedRun, record: Record) -> None:
-        """Pass the record on."""
-        self.tell(record)
-
-
-@dataclass
-class Selection:
-    """Which of the requested runs will start.
-
-    Parameters
-    ----------
-    todo : list of PlannedRun
-        Those that will, in the order asked for.
-    skipped : Counter
-        The others, by the status of the record they have.
-    costs : dict
-        What those that will start probably take, by run key.
-    stamps : dict
-        When their records were written, those that have one, in nanoseconds by run key: a later one is another
-        invocation's.
-    """
-
-    todo: list[PlannedRun] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    costs: dict[str, Cost] = field(default_factory=dict)
-    stamps: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def expected(self) -> dict[str, float]:
-        """Seconds that runs will probably take, by run key, where earlier ones were measured."""
-        return {key: cost.seconds for key, cost in self.costs.items() if cost.seconds is not None}
+__all__ = ["Summary", "carry_out"]
 
 
 @dataclass
@@ -131,38 +49,6 @@ class Summary:
     elsewhere: int = 0
     not_run: int = 0
     interrupted: bool = False
-
-
-def select_runs(plan: Plan, records: RecordStore, only: Only = "missing") -> Selection:
-    """Choose the runs to start.
-
-    Parameters
-    ----------
-    plan : Plan
-        Requested runs.
-    records : RecordStore
-        What has been run.
-    only : {"missing", "failed", "timeout", "oom", "all"}
-        Runs without a settled record, runs that ended so, or all.
-    """
-    selection = Selection()
-    for run in plan.runs:
-        stamp = _stamp(run.key, records)
-        known = records.read(run.key)
-        status = known.status if known else None
-        wanted = only == "all" or status == _STATUS_OF.get(only)
-        if only == "missing":
-            wanted = status not in SETTLED
-        if wanted:
-            selection.todo.append(run)
-            if stamp is not None:
-                selection.stamps[run.key] = stamp
-        else:
-            selection.skipped[status or "not run"] += 1
-    if selection.todo:
-        costs = Costs(recent(records))
-        selection.costs = {run.key: costs.of(run.spec) for run in selection.todo}
-    return selection
 
 
 def carry_out(
@@ -201,7 +87,7 @@ def carry_out(
         listener.planned(selection, engine.slots)
     if not selection.todo:
         return summary
-    with _interruptible() as interruption, Claims(records.folder) as claims:
+    with interruptible() as interruption, Claims(records.folder) as claims:
         claims.announce((run.key for run in selection.todo), selection.stamps)
         desk = _Desk(selection, records, claims, listeners)
         limits = _Limits(timeout, memory_mb)
@@ -266,21 +152,13 @@ class _Desk:
             listener.epoch(self.runs[work.key], slot, row, n_epochs)
 
     def _settled_meanwhile(self, key: str) -> bool:
-        if _stamp(key, self.records) == self.stamps.get(key):
+        if stamp(key, self.records) == self.stamps.get(key):
             return False
         with warnings.catch_warnings():
             # Whoever reads records next will be told of one that is unreadable.
             warnings.simplefilter("ignore", RecordWarning)
             record = self.records.read(key)
         return record is not None and record.status in SETTLED
-
-
-def _stamp(key: str, records: RecordStore) -> int | None:
-    """When the record of `key` was written, in nanoseconds, or None when there is none."""
-    try:
-        return records.path(key).stat().st_mtime_ns
-    except OSError:
-        return None
 
 
 def _count_unrun(run: PlannedRun, desk: _Desk, summary: Summary) -> None:
@@ -381,30 +259,3 @@ def _record(run: PlannedRun, outcome: Outcome, slot: Slot | None) -> Record:
         data_note=run.prepared.note if run.prepared else "",
         tuned=run.tuned,
     )
-
-
-class _Interruption:
-    """What came of Ctrl-C so far."""
-
-    def __init__(self) -> None:
-        self.stop = threading.Event()
-        self.repeated = False
-
-    def on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self.repeated = self.stop.is_set()
-        self.stop.set()
-
-
-@contextmanager
-def _interruptible() -> Iterator[_Interruption]:
-    """Turn Ctrl-C into an event: what runs is ended and recorded, instead of an exception in mid-write."""
-    interruption = _Interruption()
-    if threading.current_thread() is not threading.main_thread():
-        yield interruption
-        return
-    previous = {number: signal.signal(number, interruption.on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interruption
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -14,10 +14,12 @@ import psutil
 from bench.data.store import Store
 from bench.execution.engine import LocalEngine
 from bench.execution.slots import local_slots
+from bench.listeners import Listener, OnRecord
+from bench.pending import select_runs
 from bench.plan import make_plan, run_key
 from bench.records import RecordFile, RecordStore
 from bench.registry import Registry
-from bench.runner import Listener, OnRecord, carry_out, select_runs
+from bench.runner import carry_out
 from bench.suite import Grid, Suite
 from benchmarks.rows import Row, row
 from benchmarks.setting import Setting

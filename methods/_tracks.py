@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bench.adapters import Method
 
 from .ae_kmeans import AEKMeans
 
@@ -25,8 +26,8 @@ class TwoTracks(Protocol):
     device: str
     embedding_: NDArray[np.float32]
 
-    def log_epoch(self, epoch: int, n_epochs: int, **values: float) -> None:
-        """Record one epoch of the auto-encoder."""
+    def log_epochs_of(self, inner: Method) -> None:
+        """Record the epochs of the auto-encoder."""
 
 
 def track_features(
@@ -53,11 +54,6 @@ def track_features(
     if method.features == "raw":
         return samples.reshape(len(samples), -1)
 
-    def forward(row: Mapping[str, float], n_epochs: int) -> None:
-        values = {name: value for name, value in row.items() if name != "epoch"}
-        # The method has at least one row to add.
-        method.log_epoch(int(row["epoch"]), n_epochs + 1, **values)
-
     # Its own k-means comes after the training, so one restart leaves the embedding as it is.
     encoder = AEKMeans(
         method.n_clusters,
@@ -67,6 +63,6 @@ def track_features(
         device=method.device,
         random_state=random_state,
     )
-    encoder.on_epoch = forward
+    method.log_epochs_of(encoder)
     method.embedding_ = encoder.fit(samples, sensitive_features=groups).embedding_
     return method.embedding_

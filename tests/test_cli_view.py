@@ -15,10 +15,10 @@ from bench.cli import view
 from bench.cli.estimate import Estimate
 from bench.data.store import Store
 from bench.execution.job import Cost, Slot
+from bench.pending import Selection
 from bench.plan import PlannedRun, make_plan
 from bench.record import Record
 from bench.registry import Registry
-from bench.runner import Selection
 from bench.suite import Grid, Suite
 
 SLOT = Slot(0, "cpu", (0,))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from bench.runner import Silent
+from bench.listeners import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.execution.job import Slot
+    from bench.pending import Selection
     from bench.plan import PlannedRun
     from bench.record import Record
-    from bench.runner import Selection
 
 __all__ = ["Bar"]
 

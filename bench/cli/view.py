@@ -15,9 +15,9 @@ from rich.text import Text
 
 from bench.cli.estimate import Estimate
 from bench.execution.job import Slot
+from bench.pending import Selection
 from bench.plan import PlannedRun
 from bench.record import Record
-from bench.runner import Selection
 
 __all__ = ["LiveView", "PlainView", "view_for"]
 

@@ -25,11 +25,13 @@ from bench.execution import cluster
 from bench.execution.cluster import ClusterEngine, UnencryptedWarning, scheduler_address
 from bench.execution.engine import Desk, Ended
 from bench.execution.job import Slot, Work
+from bench.listeners import Silent
+from bench.pending import select_runs
 from bench.plan import Plan, PlannedRun, make_plan
 from bench.record import Record
 from bench.records import RecordStore
 from bench.registry import Registry
-from bench.runner import Silent, carry_out, select_runs
+from bench.runner import carry_out
 from bench.suite import Grid, Suite
 
 pytest.importorskip("distributed", reason="Dask is not installed: it comes with the extra 'cluster'")

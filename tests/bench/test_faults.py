@@ -28,10 +28,12 @@ from bench.data.store import Store
 from bench.errors import ResultsError
 from bench.execution.engine import LocalEngine
 from bench.execution.job import Slot
+from bench.listeners import OnRecord, Silent
+from bench.pending import select_runs
 from bench.plan import Plan, make_plan
 from bench.records import RecordStore
 from bench.registry import Registry
-from bench.runner import OnRecord, Silent, Summary, carry_out, select_runs
+from bench.runner import Summary, carry_out
 from bench.suite import Grid, Suite
 from bench.tracking import SyncResult, Tracker, default_uri, sync
 

@@ -18,12 +18,14 @@ from bench.data.store import Store
 from bench.errors import ResultsError
 from bench.execution.engine import LocalEngine
 from bench.execution.job import Slot
+from bench.listeners import Silent
+from bench.pending import select_runs
 from bench.plan import Plan, make_plan
 from bench.record import unpack_labels
 from bench.records import RecordStore
 from bench.registry import Registry
 from bench.reporting.cells import build_table
-from bench.runner import Silent, Summary, carry_out, select_runs
+from bench.runner import Summary, carry_out
 from bench.suite import Grid, Suite
 
 SLOTS = [Slot(0, "cpu", (0,)), Slot(1, "cpu", (0,))]

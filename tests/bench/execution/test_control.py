@@ -17,9 +17,11 @@ from bench.claims import Claims
 from bench.errors import ResultsError
 from bench.execution.engine import LocalEngine
 from bench.execution.job import Policy, Slot
+from bench.listeners import Silent
+from bench.pending import select_runs
 from bench.record import Record
 from bench.records import RecordStore
-from bench.runner import Silent, carry_out, select_runs
+from bench.runner import carry_out
 
 SLOTS = [Slot(0, "cpu", (0,)), Slot(1, "cpu", (0,))]
 

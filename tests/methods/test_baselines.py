@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
-from bench.methods import sklearn_baselines
+from bench.methods import agglomerative, spectral
 from bench.methods.ae_kmeans import AEKMeans
-from bench.methods.sklearn_baselines import Agglomerative, GaussianMixtures, Hdbscan, Spectral
+from bench.methods.agglomerative import Agglomerative
+from bench.methods.gaussian_mixture import GaussianMixtures
+from bench.methods.hdbscan import Hdbscan
+from bench.methods.spectral import Spectral
 from sklearn.cluster import HDBSCAN, AgglomerativeClustering
 from sklearn.mixture import GaussianMixture
 
@@ -72,7 +75,7 @@ def test_a_mixture_that_runs_out_of_iterations_says_so_in_its_history():
 
 @pytest.mark.parametrize("most", [5000, 10])
 def test_spectral_follows_the_graph_with_either_solver(most, monkeypatch):
-    monkeypatch.setattr(sklearn_baselines, "MOST_FACTORISED", most)
+    monkeypatch.setattr(spectral, "MOST_FACTORISED", most)
     X, y = rings()
     model = Spectral(2, n_neighbors=10, random_state=0).fit(X, sensitive_features=y)
     assert ari(y, model.labels_) > 0.95
@@ -94,7 +97,7 @@ def test_single_linkage_along_the_graph_follows_the_rings():
 
 
 def test_more_samples_than_fit_into_memory_without_a_graph(monkeypatch):
-    monkeypatch.setattr(sklearn_baselines, "MOST_WITHOUT_GRAPH", 149)
+    monkeypatch.setattr(agglomerative, "MOST_WITHOUT_GRAPH", 149)
     X, _, groups = blobs()
     with pytest.raises(UnsupportedInputError, match="150 samples without a graph would need"):
         Agglomerative(3, n_neighbors=None).fit(X, sensitive_features=groups)

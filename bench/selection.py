@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations, islice
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.errors import InvalidInputError
 from bench.metrics import nmi
 from bench.record import Record, unpack_labels
 
-__all__ = ["CRITERIA", "RunCriteria", "information", "run_criteria"]
+__all__ = ["CRITERIA", "RunCriteria", "information", "kept_restarts", "run_criteria"]
+
+# Choices of restarts that are looked at: all of 5 out of 18.
+_MOST_CHOICES = 10_000
 
 # In words, by field of RunCriteria; of all of them, higher is expected to be better.
 CRITERIA = {
@@ -61,22 +67,62 @@ def run_criteria(records: Sequence[Record]) -> list[RunCriteria]:
     InvalidInputError
         For fewer than two runs, runs that differ in more than their seed, or one that did not end well.
     """
+    shared = _shared(records)
+    return [
+        RunCriteria(record.spec.seed, -_last(record, "loss"), information(record), float(np.delete(row, i).mean()))
+        for i, (record, row) in enumerate(zip(records, shared, strict=True))
+    ]
+
+
+def kept_restarts(records: Sequence[Record], n_restarts: int) -> dict[str, list[int]]:
+    """Which run each criterion keeps of `n_restarts` of them, for every choice of so many.
+
+    What choosing by it is worth is the mean quality of these, beside that of all runs.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        As for :func:`run_criteria`.
+    n_restarts : int
+        From 2 to the number of `records`.
+
+    Returns
+    -------
+    dict of str to list of int
+        Positions in `records` by criterion, one for every choice, of the first 10,000 choices at most; criteria that
+        not all runs have are left out. Agreement is among the runs of the choice.
+
+    Raises
+    ------
+    InvalidInputError
+        As :func:`run_criteria`, and for another number of restarts.
+    """
+    if not 2 <= n_restarts <= len(records):
+        raise InvalidInputError(
+            f"n_restarts={n_restarts} given for {len(records)} runs; it goes from 2 to their number"
+        )
+    found, shared = run_criteria(records), _shared(records)
+    np.fill_diagonal(shared, 0)
+    choices = [np.array(choice) for choice in islice(combinations(range(len(records)), n_restarts), _MOST_CHOICES)]
+    kept = {"agreement": [int(choice[shared[np.ix_(choice, choice)].sum(axis=1).argmax()]) for choice in choices]}
+    for name in ("objective", "information"):
+        signs = np.array([getattr(one, name) for one in found])
+        if np.isfinite(signs).all():
+            kept[name] = [int(choice[signs[choice].argmax()]) for choice in choices]
+    return kept
+
+
+def _shared(records: Sequence[Record]) -> NDArray[np.float64]:
+    """NMI of the labels of every two runs, (n, n)."""
     if len(records) < 2 or any(record.status != "ok" for record in records):
         raise InvalidInputError(f"{len(records)} runs given; criteria take at least two that ended well")
     if len({(*record.spec.cell[:-1], record.spec.data_hash) for record in records}) > 1:
         raise InvalidInputError("the runs differ in more than their seed; criteria compare restarts of one method")
     labels = [unpack_labels(record.labels) for record in records]
-    # NMI is symmetric: each pair once.
-    shared = {(i, j): nmi(labels[i], labels[j]) for j in range(len(labels)) for i in range(j)}
-    return [
-        RunCriteria(
-            seed=record.spec.seed,
-            objective=-_last(record, "loss"),
-            information=information(record),
-            agreement=statistics.fmean(value for pair, value in shared.items() if i in pair),
-        )
-        for i, record in enumerate(records)
-    ]
+    shared = np.eye(len(labels))
+    for i, j in combinations(range(len(labels)), 2):
+        shared[i, j] = shared[j, i] = nmi(labels[i], labels[j])
+    return shared
 
 
 def information(record: Record) -> float:

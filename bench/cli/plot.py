@@ -212,7 +212,7 @@ def information(
 def selection(
     dataset: Dataset, method: Method, out: Out, results: Source = DEFAULT_RESULTS, plugins: Plugins = None
 ) -> None:
-    """ACC and NMI of the seeds of a method over signs that need no labels, by which one might choose among them."""
+    """ACC, NMI and F_β of the seeds of a method over signs that need no labels, and what choosing by them is worth."""
     from bench.reporting.plots.selection import selection_figure
 
     runs, catalogue = runs_of_method(results, plugins, method, dataset)

@@ -11,7 +11,7 @@ import pytest
 from bench.errors import InvalidInputError
 from bench.plan import run_key
 from bench.record import Record, RunSpec, pack_labels
-from bench.selection import CRITERIA, RunCriteria, run_criteria
+from bench.selection import CRITERIA, RunCriteria, kept_restarts, run_criteria
 
 
 def run(seed: int, labels: list[int], *, loss: float | None = 0.0, **spec: Any) -> Record:
@@ -60,3 +60,22 @@ def test_what_a_history_does_not_hold_is_nan() -> None:
 def test_runs_that_are_no_restarts_are_refused(records: list[Record], match: str) -> None:
     with pytest.raises(InvalidInputError, match=match):
         run_criteria(records)
+
+
+def test_kept_restarts_by_hand() -> None:
+    # Runs 0 and 1 agree, as do 2 and 3; the loss falls from run to run. Choices: 012, 013, 023, 123.
+    pairs = ([0, 0, 1, 1], [1, 1, 0, 0], [0, 1, 0, 1], [1, 0, 1, 0])
+    runs = [run(seed, labels, loss=-float(seed)) for seed, labels in enumerate(pairs)]
+    assert kept_restarts(runs, 3) == {
+        "agreement": [0, 0, 2, 2],
+        "objective": [2, 3, 3, 3],
+        # The same for all runs: the first is kept.
+        "information": [0, 0, 0, 1],
+    }
+    assert set(kept_restarts([one.model_copy(update={"history": []}) for one in runs], 3)) == {"agreement"}
+
+
+@pytest.mark.parametrize("n_restarts", [1, 3])
+def test_no_other_number_of_restarts_is_taken(n_restarts: int) -> None:
+    with pytest.raises(InvalidInputError, match=f"n_restarts={n_restarts} given for 2 runs"):
+        kept_restarts([run(0, [0, 1]), run(1, [0, 1])], n_restarts)

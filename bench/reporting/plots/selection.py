@@ -15,7 +15,7 @@ from bench.reporting.canvas import new_figure, write_figure
 from bench.reporting.headers import select_headers
 from bench.reporting.plots.runs import Catalogue, settings_of
 from bench.reporting.plots.style import PERCENT, marker_style, set_head, tidy_axes
-from bench.selection import CRITERIA, run_criteria
+from bench.selection import CRITERIA, kept_restarts, run_criteria
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,13 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["rank_correlation", "selection_figure"]
 
 _FEWEST = 3
-_QUALITY = ("acc", "nmi")
+_QUALITY = ("acc", "nmi", "f_beta")
+# Of so many runs one is kept: the default of fcmi_restarts.
+_RESTARTS = 5
 
 
 def selection_figure(records: Sequence[Record], out: Path, *, catalogue: Catalogue) -> tuple[Path, ...]:
-    """Draw ACC and NMI over every label-free criterion, a point a seed, with Spearman's correlation.
+    """Draw ACC, NMI and F_beta over every label-free criterion, a point a seed.
 
-    Of several parameter settings, the one with most seeds is drawn. See :func:`bench.selection.run_criteria`.
+    Above each panel stand Spearman's correlation and what choosing is worth: the mean quality of the run that the
+    criterion keeps of five (of all but one, where there are fewer than six) over all choices of five, and that of all
+    runs. Of several parameter settings, the one with most seeds is drawn. See :func:`bench.selection.run_criteria`.
 
     Parameters
     ----------
@@ -65,14 +69,19 @@ def selection_figure(records: Sequence[Record], out: Path, *, catalogue: Catalog
     signs = {name: values for name, values in signs.items() if np.isfinite(values).all()}
     heads = select_headers(_QUALITY, ())
     quality = {head.key: np.array([run.metrics.get(head.key) for run in runs], dtype=np.float64) for head in heads}
-    if not all(np.isfinite(values).all() for values in quality.values()):
+    heads = tuple(head for head in heads if np.isfinite(quality[head.key]).all())
+    if not heads:
         raise ResultsError(f"the runs of {spec.method} on {spec.dataset} have no ACC and NMI: no true labels")
-    figure = new_figure(3.3 * len(signs) + 0.4, 6.4)
+    restarts = min(_RESTARTS, len(runs) - 1)
+    kept = kept_restarts(runs, restarts)
+    figure = new_figure(3.3 * len(signs) + 0.4, 3.2 * len(heads))
     panels = figure.subplots(len(heads), len(signs), squeeze=False, sharex="col", sharey="row")
     for row, head in zip(panels, heads, strict=True):
-        for panel, values in zip(row, signs.values(), strict=True):
-            _draw(panel, values, PERCENT * quality[head.key], [run.spec.seed for run in runs])
-            panel.set_title(_correlation_text(values, quality[head.key]), fontsize=10)
+        percent = PERCENT * quality[head.key]
+        for panel, (name, values) in zip(row, signs.items(), strict=True):
+            _draw(panel, values, percent, [run.spec.seed for run in runs])
+            worth = f"kept of {restarts}: {percent[kept[name]].mean():.1f}, all: {percent.mean():.1f}"
+            panel.set_title(f"{_correlation_text(values, percent)}; {worth}", fontsize=9)
         row[0].set_ylabel(f"{head.title} (percent)")
     for panel, name in zip(panels[-1], signs, strict=True):
         panel.set_xlabel(CRITERIA[name], fontsize=9)

@@ -52,8 +52,9 @@ class FCMIRestarts(FCMI):
     largest sign. The fit that is kept is what ``FCMI`` with that seed gives. All of them are held until the end: on
     data of 30 groups a network takes 270 MB.
 
-    Of the signs agreement is the default: over ten seeds on HAR and on small digits, with short training, it is the
-    one that never went against NMI (Spearman's correlation 0.05 to 0.83); the other two did on HAR.
+    Of the signs agreement is the default. Over eleven seeds on HAR of 60 epochs all three go with NMI, agreement most
+    (Spearman's correlation 0.89, 0.66 and 0.52): the run it keeps of five has F_beta 89.0 on average over all choices of
+    five, where all runs have 85.8 and the paper prints 89.0. After 15 epochs the other two go against NMI on HAR.
 
     Parameters
     ----------

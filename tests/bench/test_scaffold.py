@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,13 +67,12 @@ def test_what_is_written_does_all_that_is_checked(kind, tmp_path) -> None:
 @pytest.mark.parametrize("name", ["m", LONGEST, "method", "dataset", "fair_data", "self"])
 @pytest.mark.parametrize("kind", ["method", "dataset"])
 def test_what_is_written_is_clean_under_any_name(kind, name, tmp_path) -> None:
-    if shutil.which("ruff") is None:
-        pytest.skip("ruff is not installed")
+    pytest.importorskip("ruff")
     made = draft(kind, name, tmp_path)
     made.write()
     for command in (["check"], ["format", "--check"]):
-        arguments = ["ruff", *command, "--no-cache", "--config", ROOT / "pyproject.toml", made.path]
-        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "--config", ROOT / "pyproject.toml"]
+        done = subprocess.run([*ruff, made.path], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
 
 

@@ -101,12 +101,13 @@ def kept_restarts(records: Sequence[Record], n_restarts: int) -> dict[str, list[
         raise InvalidInputError(
             f"n_restarts={n_restarts} given for {len(records)} runs; it goes from 2 to their number"
         )
-    found, shared = run_criteria(records), _shared(records)
+    shared = _shared(records)
     np.fill_diagonal(shared, 0)
     choices = [np.array(choice) for choice in islice(combinations(range(len(records)), n_restarts), _MOST_CHOICES)]
     kept = {"agreement": [int(choice[shared[np.ix_(choice, choice)].sum(axis=1).argmax()]) for choice in choices]}
-    for name in ("objective", "information"):
-        signs = np.array([getattr(one, name) for one in found])
+    own = {"objective": [-_last(record, "loss") for record in records], "information": list(map(information, records))}
+    for name, values in own.items():
+        signs = np.array(values)
         if np.isfinite(signs).all():
             kept[name] = [int(choice[signs[choice].argmax()]) for choice in choices]
     return kept

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +19,7 @@ from bench.reporting.gaps import explanation, is_gap
 from bench.reporting.headers import PAPER_METRICS, MetricHeader, select_headers
 from bench.reporting.mixing import refuse_mixed
 from bench.reporting.model import Cell, Column, Entry, Row, Table
-from bench.reporting.outcomes import run_outcome, undefined_reason, unused_clusters
+from bench.reporting.outcomes import run_outcome, seed_values, undefined_reason, unused_clusters
 from bench.reporting.provenance import Defaults, deviation, head_lines, run_lines
 from bench.reporting.published import TABLE_1, PublishedCell, published_cell
 from bench.reporting.ranking import ranks
@@ -252,11 +251,9 @@ def _verdict_lines(cells: Iterable[Cell]) -> list[str]:
 
 def _measure(records: Sequence[Record], header: MetricHeader) -> tuple[tuple[tuple[int, float], ...], str]:
     """Every seed that has a value, and that value; and why an ``ok`` run has none, if none has."""
-    ended = [record for record in records if record.status == "ok"]
-    found = [(record.spec.seed, record.metrics.get(header.key)) for record in ended]
-    known = [(seed, value * header.scale) for seed, value in found if value is not None and math.isfinite(value)]
-    values = tuple(sorted(known))
-    return values, undefined_reason(header.key, ended[0].metrics) if ended and not values else ""
+    values = seed_values(records, header)
+    ended = [record.metrics for record in records if record.status == "ok"]
+    return values, undefined_reason(header.key, ended[0]) if ended and not values else ""
 
 
 def _summary(values: Sequence[float]) -> tuple[float | None, float | None, int]:

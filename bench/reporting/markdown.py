@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bench.reporting.layout import DASH, Line, Value, blocks, lines
 from bench.reporting.model import Column, Table
 
-__all__ = ["escape", "footnote_lines", "judged", "markdown_table", "superscript", "value_text"]
+__all__ = [
+    "escape",
+    "footnote_lines",
+    "heading_row",
+    "judged",
+    "markdown_table",
+    "pipe_table",
+    "superscript",
+    "value_text",
+]
 
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)")
 
@@ -43,20 +52,28 @@ def footnote_lines(table: Table, numbers: Iterable[int]) -> str:
     return "<br>\n".join(f"<sup>{i}</sup> {escape(table.footnotes[i - 1])}" for i in numbers)
 
 
-def _block(table: Table, column: Column) -> str:
+def pipe_table(heads: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Rows under heads, as text that is not read as numbers; the first column to the left, the others to the right."""
     from tabulate import tabulate
 
+    sides = ["left", *["right"] * (len(heads) - 1)]
+    return tabulate(body, heads, tablefmt="pipe", disable_numparse=True, colalign=sides)
+
+
+def heading_row(line: Line, width: int) -> list[str]:
+    """A row of `width` places that only its label fills."""
+    return [f"*{escape(line.label)}*", *[""] * (width - 1)]
+
+
+def _block(table: Table, column: Column) -> str:
     heads = [escape(table.stub), *(escape(header.title) for header in table.metrics), "n"]
     body = [_row(line, len(heads)) for line in lines(table, (column,))]
-    drawn = tabulate(
-        body, heads, tablefmt="pipe", disable_numparse=True, colalign=["left", *["right"] * (len(heads) - 1)]
-    )
-    return f"**{escape(column.label)}**{superscript(column.footnotes)}\n\n{drawn}"
+    return f"**{escape(column.label)}**{superscript(column.footnotes)}\n\n{pipe_table(heads, body)}"
 
 
 def _row(line: Line, width: int) -> list[str]:
     if line.kind == "heading":
-        return [f"*{escape(line.label)}*", *[""] * (width - 1)]
+        return heading_row(line, width)
     if line.kind == "published":
         small = [f"<sub>{judged(v)}</sub>{superscript(v.marks)}" if v.text else "" for v in line.values]
         return [f"<sub>{escape(line.label)}</sub>", *small]

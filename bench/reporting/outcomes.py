@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bench.metrics import METRICS
 from bench.record import Record
+from bench.reporting.headers import MetricHeader
 from bench.reporting.model import CellStatus
 
-__all__ = ["run_outcome", "undefined_reason", "unused_clusters"]
+__all__ = ["run_outcome", "seed_values", "undefined_reason", "unused_clusters"]
 
 _NEED_TRUE_LABELS = frozenset({"acc", "nmi", "ari"})
 _NEED_GROUPS = frozenset({"mnce", "f_beta"})
@@ -91,3 +93,10 @@ def _cause(kind: tuple[str, str], count: int) -> str:
 
 def _sentence(status: str, reason: str) -> str:
     return f"{status}: {reason}" if reason else status
+
+
+def seed_values(records: Sequence[Record], header: MetricHeader) -> tuple[tuple[int, float], ...]:
+    """Seed and value, in the table's unit and by seed, of the runs that ended well and have a finite one."""
+    found = [(record.spec.seed, record.metrics.get(header.key)) for record in records if record.status == "ok"]
+    known = [(seed, value * header.scale) for seed, value in found if value is not None and math.isfinite(value)]
+    return tuple(sorted(known))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bench.reporting.headers import MetricHeader, printed
 from bench.reporting.layout import DASH, Line, Value, lines
-from bench.reporting.markdown import escape, footnote_lines, judged, superscript, value_text
+from bench.reporting.markdown import escape, footnote_lines, heading_row, judged, pipe_table, superscript, value_text
 from bench.reporting.model import Column, Row, Table
 from bench.reporting.provenance import seed_ranges
 from bench.reporting.verdicts import LEGEND
@@ -43,18 +43,13 @@ def overview_table(table: Table) -> str:
 
 
 def _block(table: Table) -> str:
-    from tabulate import tabulate
-
     heads = [escape(table.stub), *(escape(column.label) for column in table.columns)]
-    body = [_row(line, len(heads)) for line in lines(table, table.columns)]
-    return tabulate(
-        body, heads, tablefmt="pipe", disable_numparse=True, colalign=["left", *["right"] * len(table.columns)]
-    )
+    return pipe_table(heads, [_row(line, len(heads)) for line in lines(table, table.columns)])
 
 
 def _row(line: Line, width: int) -> list[str]:
     if line.kind == "heading":
-        return [f"*{escape(line.label)}*", *[""] * (width - 1)]
+        return heading_row(line, width)
     means, counts = line.values[::2], line.values[1::2]
     if line.kind == "published":
         return [f"<sub>{escape(line.label)}</sub>", *(f"<sub>{judged(v)}</sub>" if v.text else "" for v in means)]
@@ -62,11 +57,9 @@ def _row(line: Line, width: int) -> list[str]:
 
 
 def _place(mean: Value, count: Value) -> str:
-    return (
-        DASH
-        if mean.missing
-        else f"{value_text(replace(mean, marks=()))} <sub>n={count.text}</sub>{superscript(count.marks)}"
-    )
+    if mean.missing:
+        return DASH
+    return f"{value_text(replace(mean, marks=()))} <sub>n={count.text}</sub>{superscript(count.marks)}"
 
 
 def _caption(table: Table, header: MetricHeader) -> str:

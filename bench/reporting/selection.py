@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from bench.reporting.footnotes import Footnotes
 from bench.reporting.headers import MetricHeader, select_headers
 from bench.reporting.mixing import refuse_mixed
 from bench.reporting.model import Column, Row
-from bench.reporting.outcomes import run_outcome, undefined_reason
+from bench.reporting.outcomes import run_outcome, seed_values, undefined_reason
 
 __all__ = ["Selection", "select"]
 
@@ -44,16 +43,7 @@ class Selection:
 
     def values(self, row: Row, column: Column) -> dict[int, float]:
         """The metric by seed, in the table's unit, of the runs that ended well and have a value."""
-        found = {
-            record.spec.seed: record.metrics.get(self.metric.key)
-            for record in self.axes.records.get((row, column), ())
-            if record.status == "ok"
-        }
-        return {
-            seed: value * self.metric.scale
-            for seed, value in found.items()
-            if value is not None and math.isfinite(value)
-        }
+        return dict(seed_values(self.axes.records.get((row, column), ()), self.metric))
 
     def left_out(self, column: Column, seeds: Sequence[int]) -> list[str]:
         """What a comparison over `seeds` leaves out of `column`, and why; where there are none, all of it."""

@@ -94,9 +94,9 @@ class ScFC(Method):
         published_as="ScFC",
         notes=(
             "p:q is the largest ratio with q <= 10 that the data's balance allows, unless given.",
-            "Rows are shuffled. The published NMI on Reverse MNIST, Office-31 and MTFL is best explained by the order "
-            "in which samples are stored, which joins each image to its own negative, or to one of its class: "
-            "row_order='given' reproduces that accident.",
+            "Rows are shuffled unless row_order='given'. The published NMI on Reverse MNIST, Office-31 and MTFL is "
+            "best explained by the order in which samples are stored, which joins each image to its own negative, or "
+            "to one of its class: row_order='given' reproduces that accident.",
         ),
         quick={"n_init": 1},
     )

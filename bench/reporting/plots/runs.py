@@ -175,8 +175,8 @@ def metric_values(records: Iterable[Record], metric: str) -> list[float]:
 
 
 def spread(values: Sequence[float]) -> float:
-    """Sample standard deviation; 0 for one value."""
-    return statistics.stdev(values) if len(values) > 1 else 0.0
+    """Sample standard deviation; NaN for one value, which has no whisker."""
+    return statistics.stdev(values) if len(values) > 1 else math.nan
 
 
 def _rest(record: Record, names: Sequence[str]) -> str:

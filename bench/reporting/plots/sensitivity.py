@@ -36,7 +36,7 @@ def sensitivity_figure(
     """Draw bars over the values of the first parameter, one for every value of the second; a panel a metric.
 
     Of several choices of the other parameters the one that was run with most values is drawn; a setting that was not
-    run leaves a gap. Whiskers are one sample standard deviation over seeds.
+    run leaves a gap. Whiskers are one sample standard deviation over seeds; a single seed has none.
 
     Parameters
     ----------
@@ -86,8 +86,8 @@ def sensitivity_figure(
         tidy_axes(panel)
         panel.grid(visible=False, axis="x")
     shown = [run for runs in settings.held.values() for run in runs]
-    subject = f"{catalogue.subject(records)} by {' and '.join(parameters)}; whiskers: one standard deviation"
-    set_head(figure, subject, catalogue.budget(shown))
+    whiskers = "; whiskers: one standard deviation" if any(len(runs) > 1 for runs in settings.held.values()) else ""
+    set_head(figure, f"{catalogue.subject(records)} by {' and '.join(parameters)}{whiskers}", catalogue.budget(shown))
     if len(parameters) == 2:
         legend_beside(figure, *panels[0].get_legend_handles_labels())
     return write_figure(figure, out)

@@ -260,6 +260,19 @@ def test_sensitivity_has_a_bar_a_setting_and_a_gap_where_none_was_run(drawn: lis
     assert "2 seeds; epochs=5" in head(drawn[0])
 
 
+def test_a_single_seed_has_no_whisker(drawn: list[Any], tmp_path: Path) -> None:
+    def whiskers(runs: list[Record]) -> list[Any]:
+        sensitivity_figure(runs, tmp_path / "a.png", catalogue=CATALOGUE)
+        panel = drawn[-1].axes[0]
+        return [segment for collection in panel.collections for segment in collection.get_segments() if len(segment)]
+
+    runs = grid((0.1, 0.3), (0.1, 0.2))
+    assert len(whiskers(runs)) == 4
+    assert "whiskers" in head(drawn[-1])
+    assert not whiskers([one for one in runs if one.spec.seed == 0])
+    assert "whiskers" not in head(drawn[-1])
+
+
 def test_sensitivity_of_one_parameter_holds_the_other_at_its_default(drawn: list[Any], tmp_path: Path) -> None:
     sensitivity_figure(grid((0.1, 0.3), (0.1, 0.2, 0.4)), tmp_path / "a.png", catalogue=CATALOGUE, parameters=["alpha"])
     # beta=0.2 is FCMI's default and goes without saying.

@@ -18,7 +18,7 @@ from bench.reporting.footnotes import Footnotes
 from bench.reporting.mixing import refuse_mixed
 from bench.reporting.provenance import Defaults, budget_text
 
-__all__ = ["Catalogue", "Settings", "metric_values", "runs_of", "settings_of", "spread"]
+__all__ = ["Catalogue", "Settings", "metric_values", "runs_of", "settings_of", "spread", "whisker_text"]
 
 # The values of the parameters under study, in the order in which they were named.
 Setting = tuple[Any, ...]
@@ -177,6 +177,11 @@ def metric_values(records: Iterable[Record], metric: str) -> list[float]:
 def spread(values: Sequence[float]) -> float:
     """Sample standard deviation; NaN for one value, which has no whisker."""
     return statistics.stdev(values) if len(values) > 1 else math.nan
+
+
+def whisker_text(groups: Iterable[Sequence[Record]]) -> str:
+    """What a head says of whiskers, each of a group of seeds; nothing where no group has two."""
+    return "; whiskers: one standard deviation" if any(len(runs) > 1 for runs in groups) else ""
 
 
 def _rest(record: Record, names: Sequence[str]) -> str:

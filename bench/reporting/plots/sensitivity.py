@@ -14,7 +14,7 @@ from bench.record import Record
 from bench.reporting.axes import parameter_text
 from bench.reporting.canvas import new_figure, plain_text, write_figure
 from bench.reporting.headers import MetricHeader, select_headers
-from bench.reporting.plots.runs import Catalogue, Settings, metric_values, settings_of, spread
+from bench.reporting.plots.runs import Catalogue, Settings, metric_values, settings_of, spread, whisker_text
 from bench.reporting.plots.style import bar_style, legend_beside, set_head, tidy_axes
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ def sensitivity_figure(
         tidy_axes(panel)
         panel.grid(visible=False, axis="x")
     shown = [run for runs in settings.held.values() for run in runs]
-    whiskers = "; whiskers: one standard deviation" if any(len(runs) > 1 for runs in settings.held.values()) else ""
-    set_head(figure, f"{catalogue.subject(records)} by {' and '.join(parameters)}{whiskers}", catalogue.budget(shown))
+    subject = f"{catalogue.subject(records)} by {' and '.join(parameters)}{whisker_text(settings.held.values())}"
+    set_head(figure, subject, catalogue.budget(shown))
     if len(parameters) == 2:
         legend_beside(figure, *panels[0].get_legend_handles_labels())
     return write_figure(figure, out)

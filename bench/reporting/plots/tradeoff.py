@@ -15,7 +15,7 @@ from bench.reporting.canvas import plain_text, write_figure
 from bench.reporting.headers import select_headers
 from bench.reporting.model import Column, Row
 from bench.reporting.plots.grid import add_legend, column_title, panel_grid, suite_text
-from bench.reporting.plots.runs import Catalogue, metric_values, spread
+from bench.reporting.plots.runs import Catalogue, metric_values, spread, whisker_text
 from bench.reporting.plots.style import PERCENT, marker_style, set_head, tidy_axes
 from bench.reporting.published import lookup
 
@@ -72,7 +72,7 @@ def tradeoff_figure(
     """Draw the mean quality of every method over its mean fairness, a panel for every data set.
 
     The Pareto front is that of the ranked methods; controls and the reference are grey. Whiskers are one sample
-    standard deviation over seeds.
+    standard deviation over seeds; a single seed has none.
 
     Parameters
     ----------
@@ -120,7 +120,8 @@ def tradeoff_figure(
         panel.set_title(column_title(axes, column), fontsize=10)
         panel.set_xlabel(f"{heads[1].title} (percent)")
         panel.set_ylabel(f"{heads[0].title} (percent)")
-    set_head(figure, "Clustering quality against fairness; whiskers: one standard deviation", suite_text(axes))
+    subject = f"Clustering quality against fairness{whisker_text(axes.records.values())}"
+    set_head(figure, subject, suite_text(axes))
     add_legend(figure, panels, axes.rows)
     return write_figure(figure, out)
 

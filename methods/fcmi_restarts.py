@@ -55,9 +55,9 @@ class FCMIRestarts(FCMI):
     Of the signs agreement is the default. Over eleven seeds on HAR of 60 epochs all three go with NMI, agreement most
     (Spearman's correlation 0.89, 0.66 and 0.52): the run it keeps of five has F_beta 89.0 on average over all choices
     of five, where all runs have 85.8 and the paper prints 89.0. Two runs of 300 epochs have 89.2 and 88.1, the second
-    although three of its five fits have the sign of a bad one, H(C|X) of 0.13 nats or more. After 15 epochs the other
-    two go against NMI on HAR, and over ten seeds on MNIST-Optdigits of 20 epochs agreement says little (0.30, in
-    float32 0.05): what it keeps is half a point of F_beta above the mean.
+    although three of its five fits have the sign of a bad one, H(C|X) of 0.13 nats or more. After 15 epochs the two
+    other signs go against NMI on HAR, and over ten seeds on MNIST-Optdigits of 20 epochs agreement says little (0.30,
+    in float32 0.05): what it keeps is half a point of F_beta above the mean.
 
     Parameters
     ----------
